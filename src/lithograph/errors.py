@@ -1,0 +1,55 @@
+"""Everything that Lithograph raises on purpose.
+
+    LithographError
+    ├── TransientError            the same call may succeed later
+    └── PermanentError            it will not
+        ├── InputError            what the user gave is unusable; the message says what, where, what to do
+        │   ├── UsageError        an option, a path, a combination of them
+        │   ├── DocumentError     a file that is missing, empty, encrypted, broken or of no known kind
+        │   └── OntologyError     an ontology that is missing, empty or broken, with the line where known
+        ├── InvariantError        a domain value that contradicts itself or its document
+        ├── AnswerError           an extractor answered with something that cannot be used
+        └── IncompleteError       an execution under `on_missing=fail` that could not finish every chunk
+
+The first split decides whether anything is tried again. A message is one sentence for a person and never holds a secret.
+"""
+
+
+class LithographError(Exception):
+    """The root: catch this to catch all of it."""
+
+
+class TransientError(LithographError):
+    """The same call may succeed when it is made again."""
+
+
+class PermanentError(LithographError):
+    """The same call will fail again."""
+
+
+class InputError(PermanentError):
+    """Something that the user gave cannot be used."""
+
+
+class UsageError(InputError):
+    """An option, a path or a combination of options cannot be used."""
+
+
+class DocumentError(InputError):
+    """A document cannot be read; the message names the file."""
+
+
+class OntologyError(InputError):
+    """An ontology cannot be used; the message names the file and, where it is known, the line."""
+
+
+class InvariantError(PermanentError):
+    """A value contradicts itself or the document that it points into."""
+
+
+class AnswerError(PermanentError):
+    """An extractor's answer cannot be used at all."""
+
+
+class IncompleteError(PermanentError):
+    """A chunk failed for good while the policy was to fail."""

@@ -1,0 +1,1 @@
+"""From a document to its graph: chunk, mentions, entities, relations, assemble."""
