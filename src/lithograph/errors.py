@@ -9,6 +9,7 @@
         │   └── OntologyError     an ontology that is missing, empty or broken, with the line where known
         ├── InvariantError        a domain value that contradicts itself or its document
         ├── AnswerError           an extractor answered with something that cannot be used
+        ├── ActivityError         an activity failed for good, after all its attempts
         └── IncompleteError       an execution under `on_missing=fail` that could not finish every chunk
 
 The first split decides whether anything is tried again. A message is one sentence for a person and never holds a secret.
@@ -49,6 +50,15 @@ class InvariantError(PermanentError):
 
 class AnswerError(PermanentError):
     """An extractor's answer cannot be used at all."""
+
+
+class ActivityError(PermanentError):
+    """An activity failed for good. `attempts` counts the tries; the reason is the cause and the message."""
+
+    def __init__(self, activity: str, reason: str, attempts: int) -> None:
+        super().__init__(reason)
+        self.activity = activity
+        self.attempts = attempts
 
 
 class IncompleteError(PermanentError):

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Self
 
 from lithograph.domain.document import Document, Span
 from lithograph.domain.facts import Attribute, Flag, Literal, Mention
-from lithograph.domain.ids import EntityId, Iri, RelationId
+from lithograph.domain.ids import EntityId, Iri, RelationId, digest
 from lithograph.errors import InvariantError
 
 
@@ -57,6 +58,17 @@ class KnowledgeGraph:
                     raise InvariantError(f"relation {relation.id} points at {end}, which is not in the graph")
         object.__setattr__(self, "_by_id", by_id)
 
+    @classmethod
+    def ordered(cls, entities: Iterable[Entity], relations: Iterable[Relation]) -> Self:
+        """Return the graph with its entities in order of their first mention, its relations in order of their first evidence.
+
+        The order depends on nothing but what is in the graph, so that equal graphs are written alike.
+        """
+        return cls(
+            tuple(sorted(entities, key=lambda e: (e.mentions[0].span, e.id))),
+            tuple(sorted(relations, key=lambda r: (r.evidence[0], r.evidence, r.id))),
+        )
+
     def entity(self, entity_id: EntityId) -> Entity:
         """Return the entity with that id; raises `KeyError` when there is none."""
         return self._by_id[entity_id]
@@ -76,3 +88,21 @@ class KnowledgeGraph:
             if span.document not in by_id:
                 raise InvariantError(f"a span points into document {span.document}, which is not given")
             by_id[span.document].check(span)
+
+
+def relation_of(
+    subject: EntityId,
+    predicate: Iri,
+    target: EntityId | Literal,
+    *,
+    confidence: float,
+    evidence: tuple[Span, ...],
+    flags: tuple[Flag, ...] = (),
+) -> Relation:
+    """Return the relation with its id, which depends on its two ends and its property."""
+    if isinstance(target, Literal):
+        parts: tuple[str, ...] = ("literal", target.value, target.datatype, target.language)
+    else:
+        parts = ("entity", target)
+    relation_id = RelationId(digest("relation", subject, predicate, *parts))
+    return Relation(relation_id, subject, predicate, target, confidence, evidence, flags)

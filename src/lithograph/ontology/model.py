@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from lithograph.domain.ids import Iri
 
@@ -27,6 +28,9 @@ class OntologyClass:
     alternatives: tuple[str, ...] = ()
     comment: str = ""
     parents: frozenset[Iri] = frozenset()
+    declared: bool = True
+    """Whether it is declared a class; else it only stands as somebody's superclass, domain or range."""
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,24 @@ class OntologyProperty:
     parents: frozenset[Iri] = frozenset()
     inverse: Iri | None = None
     functional: bool = False
+    declared: bool = True
+    """Whether it is declared a property; else it only has a domain or a range."""
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Import:
+    """An `owl:imports` statement, and the local file that answered it, if one did. Nothing is ever fetched."""
+
+    iri: str
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ontology:
     """The classes and properties of one or more files, with the transitive closure of `rdfs:subClassOf`.
 
+    `classes` and `properties` are in order of IRI; `iri` is empty where the file does not name its ontology.
     `content_hash` is the SHA-256 of what was understood (not of the bytes), so that white space changes nothing.
     """
 
@@ -64,6 +80,7 @@ class Ontology:
     content_hash: str
     classes: Mapping[Iri, OntologyClass]
     properties: Mapping[Iri, OntologyProperty]
+    imports: tuple[Import, ...] = ()
     _ancestors: dict[Iri, frozenset[Iri]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,199 @@
+"""Align: find where a text that a model wrote stands in a chunk. What stands nowhere is not evidence.
+
+Three attempts, each only when the one before it finds nothing: the text as it is; the text with white space, case,
+quotation marks, dashes and Unicode compatibility forms made equal; a fuzzy match above a threshold. Whatever is found
+is a slice of the chunk, never the model's own words.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from rapidfuzz import fuzz
+
+_ALIKE = str.maketrans({
+    "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'",
+    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",  # noqa: RUF001
+    "\u00ad": None, "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None,
+})  # fmt: skip
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0x20000, 0x3FFFF))
+"""Code points of Thai and Lao, Myanmar, Khmer, kana and the CJK ideographs."""
+_SHORTEST_FUZZY = 5
+"""A text shorter than this has too many near neighbours to be matched loosely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a text stands: `start` inclusive, `end` exclusive, in characters; `score` is 1.0 unless it was fuzzy."""
+
+    start: int
+    end: int
+    score: float = 1.0
+
+
+@dataclass(slots=True)
+class _Folded:
+    """A text in its normalised form, with the place in the original that every character of it comes from."""
+
+    text: str
+    origins: list[int]
+
+
+@dataclass(slots=True)
+class Aligner:
+    """Finds texts in one chunk's text; keeps the normalised form, so that many texts cost one normalisation.
+
+    `threshold` is the least similarity, from 0 to 1, of a fuzzy match (rapidfuzz's normalised indel similarity).
+    """
+
+    text: str
+    threshold: float = 0.9
+    _folded: _Folded | None = field(default=None, init=False, repr=False)
+
+    def occurrences(self, wanted: str) -> list[Place]:
+        """Return every place where `wanted` stands as whole words, exactly or else normalised, in order; maybe none.
+
+        Occurrences do not overlap each other. A place inside a longer word does not count, unless the text begins or
+        ends with something that is not a letter or a digit, or stands in a script that writes no spaces.
+        """
+        return list(self._exact(wanted)) or list(self._normalised(wanted))
+
+    def locate(self, wanted: str) -> Place | None:
+        """Return the first place of `wanted`: exact, else normalised, else the best fuzzy match; None when there is none."""
+        return next(iter(self.occurrences(wanted)), None) or self._anywhere(wanted) or self._fuzzy(wanted)
+
+    def _exact(self, wanted: str) -> Iterator[Place]:
+        wanted = wanted.strip()
+        return self._whole(Place(start, start + len(wanted)) for start in _find_all(self.text, wanted))
+
+    def _normalised(self, wanted: str) -> Iterator[Place]:
+        return self._whole(self._folded_places(fold(wanted).text))
+
+    def _whole(self, places: Iterable[Place]) -> Iterator[Place]:
+        end = 0
+        for place in places:
+            if place.start >= end and is_whole(self.text, place.start, place.end):
+                yield place
+                end = place.end
+
+    def _anywhere(self, quote: str) -> Place | None:
+        """A quote may begin or end inside a word when it holds several: it cannot then be a chance hit."""
+        if len(quote.split()) < 2:
+            return None
+        return next(self._folded_places(fold(quote).text), None)
+
+    def _folded_places(self, sought: str) -> Iterator[Place]:
+        folded = self._fold()
+        for start in _find_all(folded.text, sought):
+            place = self._origin(folded, start, start + len(sought))
+            if place is not None and fold(self.text[place.start : place.end]).text == sought:
+                yield place
+
+    def _fuzzy(self, wanted: str) -> Place | None:
+        sought, folded = fold(wanted).text, self._fold()
+        if len(sought) < _SHORTEST_FUZZY or len(sought) > len(folded.text):
+            return None
+        found = fuzz.partial_ratio_alignment(sought, folded.text, score_cutoff=self.threshold * 100)
+        if found is None:
+            return None
+        start, end = _to_word_edges(folded.text, found.dest_start, found.dest_end)
+        score = fuzz.ratio(sought, folded.text[start:end]) / 100
+        place = self._origin(folded, start, end)
+        if place is None or score < self.threshold:
+            return None
+        return Place(place.start, place.end, score)
+
+    def _fold(self) -> _Folded:
+        if self._folded is None:
+            self._folded = fold(self.text)
+        return self._folded
+
+    def _origin(self, folded: _Folded, start: int, end: int) -> Place | None:
+        """Return the original's slice for a slice of the normalised text, its edges free of white space."""
+        first, last = folded.origins[start], folded.origins[end - 1] + 1
+        while last < len(self.text) and unicodedata.combining(self.text[last]):
+            last += 1
+        return Place(first, last) if first < last else None
+
+
+def fold(text: str) -> _Folded:
+    """Return `text` with NFKC, case folding, equal quotes and dashes and single blanks, and each character's origin."""
+    out: list[str] = []
+    origins: list[int] = []
+    blank = True
+    for index, character in enumerate(_composed(text)):
+        for simple in character:
+            if simple.isspace():
+                if not blank:
+                    out.append(" ")
+                    origins.append(index)
+                blank = True
+            else:
+                out.append(simple)
+                origins.append(index)
+                blank = False
+    if out and out[-1] == " ":
+        del out[-1], origins[-1]
+    return _Folded("".join(out), origins)
+
+
+def _composed(text: str) -> Iterator[str]:
+    """Yield the normalised form of each character; of a combining sequence, all of it at its first character."""
+    if text.isascii():
+        yield from text.lower()
+        return
+    held = 0
+    for index, character in enumerate(text):
+        if held:
+            held -= 1
+            yield ""
+            continue
+        end = index + 1
+        if character.isascii() and text[end : end + 1].isascii():
+            yield character.lower()
+            continue
+        while end < len(text) and unicodedata.combining(text[end]):
+            end += 1
+        held = end - index - 1
+        yield unicodedata.normalize("NFKC", text[index:end].translate(_ALIKE)).casefold()
+
+
+def is_whole(text: str, start: int, end: int) -> bool:
+    """Whether the slice neither begins nor ends inside a word."""
+    return _is_edge(text, start) and _is_edge(text, end)
+
+
+def _is_edge(text: str, position: int) -> bool:
+    if position <= 0 or position >= len(text):
+        return True
+    before, after = text[position - 1], text[position]
+    if not (before.isalnum() and after.isalnum()):
+        return True
+    return _unspaced(before) or _unspaced(after)
+
+
+def _unspaced(character: str) -> bool:
+    """Whether the script writes no spaces between words."""
+    code = ord(character)
+    return any(low <= code <= high for low, high in _UNSPACED)
+
+
+def _find_all(text: str, wanted: str) -> Iterator[int]:
+    start = text.find(wanted) if wanted else -1
+    while start >= 0:
+        yield start
+        start = text.find(wanted, start + 1)
+
+
+def _to_word_edges(text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen or narrow a slice so that it begins and ends at words: a fuzzy match may stop in the middle of one."""
+    while start < end and text[start] == " ":
+        start += 1
+    while end > start and text[end - 1] == " ":
+        end -= 1
+    while start > 0 and not _is_edge(text, start):
+        start -= 1
+    while end < len(text) and not _is_edge(text, end):
+        end += 1
+    return start, end

@@ -1,0 +1,1 @@
+"""Files for other programs, one module per format; `formats` chooses among them."""
