@@ -4,7 +4,7 @@ A function of the union of fragments alone: the order in which chunks finished, 
 in its result. Which mentions mean the same thing is settled afterwards, by `lithograph.resolution`.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 
@@ -12,7 +12,8 @@ from lithograph.domain.document import Span
 from lithograph.domain.facts import Flag, Link, Mention, Typing
 from lithograph.domain.fragment import Fragment
 from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, relation_of
-from lithograph.domain.ids import EntityId, Iri, MentionId, digest
+from lithograph.domain.ids import EntityId, MentionId, digest
+from lithograph.domain.voting import elect
 
 
 def assemble(fragment: Fragment) -> KnowledgeGraph:
@@ -49,23 +50,12 @@ def _entity(mention: Mention, typings: list[Typing]) -> Entity:
     return Entity(
         id=EntityId(digest("entity", span.document, span.start, span.end)),
         label=" ".join(span.text.split()),
-        types=elect(typings),
+        types=elect((typing.types, typing.confidence) for typing in typings),
         aliases=(),
         confidence=max(typing.confidence for typing in typings) * mention.confidence,
         attributes=tuple(sorted(set(chain.from_iterable(typing.attributes for typing in typings)))),
         mentions=(mention,),
     )
-
-
-def elect(typings: Iterable[Typing]) -> tuple[Iri, ...]:
-    """Return all types, the one most voted for as the class first; ties are settled by IRI."""
-    as_class: Counter[Iri] = Counter()
-    at_all: Counter[Iri] = Counter()
-    for typing in sorted(typings, key=lambda t: (t.confidence, t.types)):
-        as_class[typing.types[0]] += typing.confidence  # type: ignore[assignment]  # a Counter of votes, not of things
-        for iri in typing.types:
-            at_all[iri] += typing.confidence  # type: ignore[assignment]
-    return tuple(sorted(at_all, key=lambda iri: (-as_class[iri], -at_all[iri], iri)))
 
 
 def _relation(links: list[Link], ids: dict[MentionId, EntityId]) -> Relation:

@@ -157,9 +157,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def result_of(
-    document: Document, fragment: Fragment, resolution: Resolution, chunks: int
-) -> ExtractionResult:
+def result_of(document: Document, fragment: Fragment, resolution: Resolution, chunks: int) -> ExtractionResult:
     """Return the result about one document: its graph with what went into it and what was left out."""
     rejected: Counter[Reason] = Counter()
     for report in fragment.reports:

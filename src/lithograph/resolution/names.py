@@ -7,7 +7,6 @@ scripts that write their words apart; a name in another script is only ever equa
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’.&+-][^\W_]+)*[+#]*")
 _TITLES = {
@@ -17,11 +16,31 @@ _TITLES = {
     "justice": "", "senator": "", "sen": "", "hon": "", "st": "", "saint": "", "admiral": "", "commander": "",
 }  # fmt: skip
 _ARTICLES = frozenset(("the", "a", "an"))
-_SMALL = frozenset(("of", "the", "and", "for", "in", "on", "at", "to", "de", "la", "le", "du", "des", "der", "und", "&", "a", "an"))
-_LEGAL = frozenset(
-    ("inc", "incorporated", "ltd", "limited", "llc", "plc", "corp", "corporation", "co", "company", "gmbh", "ag", "sa", "bv", "nv", "llp", "lp", "sons")
+_SMALL = frozenset(
+    ("of", "the", "and", "for", "in", "on", "at", "to", "de", "la", "le", "du", "des", "der", "und", "&", "a", "an")
 )
-_DEMONYM = ("n", "an", "ian", "ese", "i", "ish")
+_LEGAL = frozenset(
+    (
+        "inc",
+        "incorporated",
+        "ltd",
+        "limited",
+        "llc",
+        "plc",
+        "corp",
+        "corporation",
+        "co",
+        "company",
+        "gmbh",
+        "ag",
+        "sa",
+        "bv",
+        "nv",
+        "llp",
+        "lp",
+        "sons",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +67,6 @@ class Name:
         return any(word[0].isdigit() for word in self.words)
 
 
-@lru_cache(maxsize=65536)
 def name_of(surface: str) -> Name:
     """Return what matters of a surface form. A surface without any letter or digit is its own only word."""
     text = unicodedata.normalize("NFKC", surface).replace("’", "'")
@@ -87,38 +105,22 @@ def expands(long: Name, short: Name) -> bool:
     return bool(short.acronym) and short.acronym in long.initials
 
 
-def demonym(place: Name, people: Name) -> bool:
-    """Whether `people` is what is or who are from `place`: Ireland and Irish, Panama and Panamanian."""
-    if len(place.words) != 1 or len(people.words) != 1:
-        return False
-    root, word = place.words[0], people.words[0].removesuffix("men").removesuffix("s")
-    if len(root) < 4 or len(word) < 4:
-        return False
-    roots = {root, root[:-1], root.removesuffix("en"), root.removesuffix("land").removesuffix("e"), root + "i", root + "n"}
-    return any(stem + ending == word for stem in roots if len(stem) > 1 for ending in _DEMONYM)
-
-
-def part_of(short: Name, long: Name, *, person: bool) -> bool:
-    """Whether `short` is how `long` is called for short.
-
-    A person goes by first or last names, in order; anything else by its first words, or by what follows `of`.
-    """
+def called_for_short(short: Name, long: Name) -> bool:
+    """Whether a person called `long` goes by `short`: first or last names, or with middle names left out or abbreviated."""
     count = len(short.words)
     if count >= len(long.words) or short.numeric or not set(short.words) - _SMALL:
         return False
     if short.gender and long.gender and short.gender != long.gender:
         return False
-    if person:
-        return short.words in (long.words[:count], long.words[-count:]) or _skips(short.words, long.words)
-    if len(short.words) == 1 and len(short.words[0]) < 3:
-        return False
-    return short.words == long.words[:count] or (
-        short.words == long.words[-count:] and long.words[-count - 1] in ("of", "the")
-    )
+    return short.words in (long.words[:count], long.words[-count:]) or _skips(short.words, long.words)
+
+
+def without_kind(short: Name, long: Name, kinds: frozenset[str]) -> bool:
+    """Whether `short` is `long` without the word for what it is: `Drake` for `Drake Hotel`, where `kinds` has `hotel`."""
+    return long.words[:-1] == short.words and long.words[-1] in kinds and not short.numeric
 
 
 def _skips(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
-    """Whether a person's short name leaves out middle names, or gives initials for them."""
     if len(short) < 2 or short[-1] != long[-1]:
         return False
     rest = iter(long[:-1])

@@ -1,0 +1,133 @@
+"""Resolve: which entities of a document are one and the same.
+
+Equal names of compatible classes are one thing. A shorter way to call something (a surname, an acronym, a name without
+the word for its kind) joins the longer one when there is just one that it can mean; where two could be meant, it stays
+apart, since a wrong merge is worse than a missing one. Names of incompatible classes never meet.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from lithograph.domain.document import Span
+from lithograph.domain.facts import Flag, Literal
+from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, relation_of
+from lithograph.domain.ids import DocumentId, EntityId, Iri
+from lithograph.ontology.model import Ontology
+from lithograph.resolution.canonical import merge
+from lithograph.resolution.kinds import Kinds
+from lithograph.resolution.names import Name, called_for_short, expands, name_of, without_kind
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The resolved graph; `collapsed` counts relations left out because both their ends turned out to be one thing."""
+
+    graph: KnowledgeGraph
+    collapsed: int
+
+
+@dataclass(slots=True, eq=False)
+class _Cluster:
+    """Entities of one name and compatible classes; `class_iri` is the most special class among them."""
+
+    document: DocumentId
+    name: Name
+    class_iri: Iri
+    members: list[Entity] = field(default_factory=list)
+    joined: "_Cluster | None" = None
+
+    def root(self) -> "_Cluster":
+        return self if self.joined is None else self.joined.root()
+
+
+def resolve(graph: KnowledgeGraph, ontology: Ontology) -> Resolution:
+    """Return `graph` with the entities of each document that are one thing merged, and its relations between what is left."""
+    clusters = _same_names(graph.entities, ontology)
+    _join_short_names(clusters, ontology)
+    members: defaultdict[int, list[Entity]] = defaultdict(list)
+    for cluster in clusters:
+        members[id(cluster.root())].extend(cluster.members)
+    canonical: dict[EntityId, Entity] = {}
+    entities = []
+    for group in members.values():
+        entity = merge(group)
+        entities.append(entity)
+        canonical.update((member.id, entity) for member in group)
+    relations, collapsed = _relations(graph.relations, canonical)
+    return Resolution(KnowledgeGraph.ordered(entities, relations), collapsed)
+
+
+def _same_names(entities: Iterable[Entity], ontology: Ontology) -> list[_Cluster]:
+    """Return clusters of equal names; the entities of special classes come first, so that a general one joins what it fits."""
+    names: dict[str, Name] = {}
+    by_key: defaultdict[tuple[DocumentId, str], list[_Cluster]] = defaultdict(list)
+    ordered = sorted(entities, key=lambda e: (-len(ontology.ancestors(e.types[0])), e.types[0], e.mentions[0].span))
+    for entity in ordered:
+        name = names.setdefault(entity.label, name_of(entity.label))
+        document = entity.mentions[0].span.document
+        here = by_key[document, name.key]
+        fitting = [cluster for cluster in here if ontology.compatible(cluster.class_iri, entity.types[0])]
+        if fitting:
+            largest = max(fitting, key=lambda cluster: len(cluster.members))
+        else:
+            largest = _Cluster(document, name, entity.types[0])
+            here.append(largest)
+        largest.members.append(entity)
+    return list(chain.from_iterable(by_key.values()))
+
+
+def _join_short_names(clusters: Iterable[_Cluster], ontology: Ontology) -> None:
+    kinds = Kinds(ontology)
+    longest_first = sorted(clusters, key=lambda c: (-len(c.name.words), -len(c.name.key), c.name.key, c.class_iri))
+    index: defaultdict[tuple[DocumentId, str], list[_Cluster]] = defaultdict(list)
+    for cluster in longest_first:
+        meant = {id(other.root()): other.root() for other in _longer(cluster, index, kinds, ontology)}
+        if len(meant) == 1:
+            (cluster.joined,) = meant.values()
+        for key in {*cluster.name.words, *(f"{initials}." for initials in cluster.name.initials)}:
+            index[cluster.document, key].append(cluster)
+
+
+def _longer(
+    cluster: _Cluster, index: dict[tuple[DocumentId, str], list[_Cluster]], kinds: Kinds, ontology: Ontology
+) -> Iterator[_Cluster]:
+    """Yield the clusters that `cluster` may be short for. Only those that share a word, or spell its acronym, are looked at."""
+    short = cluster.name
+    sharing = index.get((cluster.document, short.words[-1]), [])
+    spelling = index.get((cluster.document, f"{short.acronym}."), []) if short.acronym else []
+    for other in chain(sharing, spelling):
+        if not ontology.compatible(cluster.class_iri, other.class_iri):
+            continue
+        if kinds.is_person(cluster.class_iri) or kinds.is_person(other.class_iri):
+            if called_for_short(short, other.name):
+                yield other
+        elif expands(other.name, short) or without_kind(short, other.name, kinds.words(other.class_iri)):
+            yield other
+
+
+def _relations(relations: Iterable[Relation], canonical: dict[EntityId, Entity]) -> tuple[list[Relation], int]:
+    collapsed = 0
+    same: defaultdict[tuple[EntityId, Iri, EntityId | Literal], list[Relation]] = defaultdict(list)
+    for relation in relations:
+        subject = canonical[relation.subject].id
+        target = relation.object if isinstance(relation.object, Literal) else canonical[relation.object].id
+        if subject == target:
+            collapsed += 1
+        else:
+            same[subject, relation.predicate, target].append(relation)
+    merged = []
+    for (subject, predicate, target), group in same.items():
+        evidence: set[Span] = set(chain.from_iterable(relation.evidence for relation in group))
+        merged.append(
+            relation_of(
+                subject,
+                predicate,
+                target,
+                confidence=max(relation.confidence for relation in group),
+                evidence=tuple(sorted(evidence)),
+                flags=tuple(sorted(frozenset[Flag].intersection(*(frozenset(relation.flags) for relation in group)))),
+            )
+        )
+    return merged, collapsed
