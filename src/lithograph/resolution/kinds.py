@@ -12,15 +12,7 @@ class Kinds:
 
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
-        self._words: dict[Iri, frozenset[str]] = {}
         self._persons: dict[Iri, bool] = {}
-
-    def words(self, class_iri: Iri) -> frozenset[str]:
-        """Return the single words, in lower case, that name the class or a class above it."""
-        if class_iri not in self._words:
-            names = (name_of(label) for known in self._line(class_iri) for label in (known.label, *known.alternatives))
-            self._words[class_iri] = frozenset(name.words[0] for name in names if len(name.words) == 1)
-        return self._words[class_iri]
 
     def is_person(self, class_iri: Iri) -> bool:
         """Whether the class, or one above it, is called a person."""

@@ -115,11 +115,6 @@ def called_for_short(short: Name, long: Name) -> bool:
     return short.words in (long.words[:count], long.words[-count:]) or _skips(short.words, long.words)
 
 
-def without_kind(short: Name, long: Name, kinds: frozenset[str]) -> bool:
-    """Whether `short` is `long` without the word for what it is: `Drake` for `Drake Hotel`, where `kinds` has `hotel`."""
-    return long.words[:-1] == short.words and long.words[-1] in kinds and not short.numeric
-
-
 def _skips(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
     if len(short) < 2 or short[-1] != long[-1]:
         return False

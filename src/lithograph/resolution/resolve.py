@@ -1,7 +1,7 @@
 """Resolve: which entities of a document are one and the same.
 
-Equal names of compatible classes are one thing. A shorter way to call something (a surname, an acronym, a name without
-the word for its kind) joins the longer one when there is just one that it can mean; where two could be meant, it stays
+Equal names of compatible classes are one thing. A shorter way to call something (a person's surname or first
+name, an acronym) joins the longer one when there is just one that it can mean; where two could be meant, it stays
 apart, since a wrong merge is worse than a missing one. Names of incompatible classes never meet.
 """
 
@@ -17,7 +17,7 @@ from lithograph.domain.ids import DocumentId, EntityId, Iri
 from lithograph.ontology.model import Ontology
 from lithograph.resolution.canonical import merge
 from lithograph.resolution.kinds import Kinds
-from lithograph.resolution.names import Name, called_for_short, expands, name_of, without_kind
+from lithograph.resolution.names import Name, called_for_short, expands, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _longer(
         if kinds.is_person(cluster.class_iri) or kinds.is_person(other.class_iri):
             if called_for_short(short, other.name):
                 yield other
-        elif expands(other.name, short) or without_kind(short, other.name, kinds.words(other.class_iri)):
+        elif expands(other.name, short):
             yield other
 
 

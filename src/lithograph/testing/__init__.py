@@ -1,0 +1,1 @@
+"""For measuring and testing extraction: documents whose right answers are known, and an extractor that gives them."""
