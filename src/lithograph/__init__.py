@@ -1,1 +1,3 @@
-"""Lithograph: documents in, an ontology-typed knowledge graph out, every statement pointing at the characters that say so."""
+"""Lithograph: documents in, an ontology-typed knowledge graph out, every statement pointing at the characters that say
+so.
+"""

@@ -12,7 +12,8 @@
         ├── ActivityError         an activity failed for good, after all its attempts
         └── IncompleteError       an execution under `on_missing=fail` that could not finish every chunk
 
-The first split decides whether anything is tried again. A message is one sentence for a person and never holds a secret.
+The first split decides whether anything is tried again. A message is one sentence for a person and never holds a
+secret.
 """
 
 

@@ -60,7 +60,8 @@ class KnowledgeGraph:
 
     @classmethod
     def ordered(cls, entities: Iterable[Entity], relations: Iterable[Relation]) -> Self:
-        """Return the graph with its entities in order of their first mention, its relations in order of their first evidence.
+        """Return the graph with its entities in order of their first mention, its relations in order of their first
+        evidence.
 
         The order depends on nothing but what is in the graph, so that equal graphs are written alike.
         """

@@ -6,7 +6,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Calls made to a model, tokens sent and received, and their price in US dollars. All zero for offline extractors."""
+    """Calls made to a model, tokens sent and received, and their price in US dollars; all zero offline."""
 
     calls: int = 0
     input_tokens: int = 0
@@ -20,3 +20,7 @@ class Usage:
             self.output_tokens + other.output_tokens,
             self.cost_usd + other.cost_usd,
         )
+
+
+NOTHING = Usage()
+"""What an offline answer uses."""

@@ -14,7 +14,7 @@ from rapidfuzz import fuzz
 _ALIKE = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'",
     "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
-    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",  # noqa: RUF001
+    "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",
     "\u00ad": None, "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None,
 })  # fmt: skip
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0x20000, 0x3FFFF))
@@ -60,7 +60,9 @@ class Aligner:
         return list(self._exact(wanted)) or list(self._normalised(wanted))
 
     def locate(self, wanted: str) -> Place | None:
-        """Return the first place of `wanted`: exact, else normalised, else the best fuzzy match; None when there is none."""
+        """Return the first place of `wanted`: exact, else normalised, else the best fuzzy match; None when there is
+        none.
+        """
         return next(iter(self.occurrences(wanted)), None) or self._anywhere(wanted) or self._fuzzy(wanted)
 
     def _exact(self, wanted: str) -> Iterator[Place]:

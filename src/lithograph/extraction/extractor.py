@@ -12,7 +12,7 @@ from lithograph.domain.chunk import Chunk
 from lithograph.domain.document import Span
 from lithograph.domain.facts import Literal, Mention
 from lithograph.domain.ids import Iri
-from lithograph.domain.usage import Usage
+from lithograph.domain.usage import NOTHING, Usage
 from lithograph.ontology.model import Ontology, OntologyClass, OntologyProperty
 
 
@@ -38,7 +38,7 @@ class MentionAnswer:
     """The mentions of a chunk. The n-th proposal of one text means its n-th occurrence, if there is no sweep."""
 
     mentions: Sequence[ProposedMention]
-    usage: Usage = Usage()
+    usage: Usage = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,15 @@ class EntityAnswer:
     """One proposal for every mention of the question, in any order."""
 
     entities: Sequence[ProposedEntity]
-    usage: Usage = Usage()
+    usage: Usage = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Something a relation may begin or end at: a surface form in the chunk with its class.
 
-    `mentions` are all its occurrences of that class in the chunk, in document order. `types` is its class and further types.
+    `mentions` are all its occurrences of that class in the chunk, in document order. `types` is its class and further
+    types.
     """
 
     text: str
@@ -119,7 +120,7 @@ class RelationAnswer:
     """The relations of a chunk."""
 
     relations: Sequence[ProposedRelation]
-    usage: Usage = Usage()
+    usage: Usage = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ from lithograph.resolution.resolve import Resolution, resolve
 
 @dataclass(frozen=True, slots=True)
 class ExtractionPipeline:
-    """Extracts knowledge graphs that conform to one ontology, with one extractor. Safe to run on many documents at once."""
+    """Extracts knowledge graphs that conform to one ontology, with one extractor. Safe to run on many documents at
+    once.
+    """
 
     ontology: Ontology
     extractor: Extractor
@@ -92,7 +94,7 @@ class _Work:
 
         async def take() -> None:
             for chunk in waiting:
-                found.append(await self._chunk(chunk))
+                found.append(await self._chunk(chunk))  # noqa: PERF401  # a failure keeps what was found before it
 
         try:
             async with anyio.create_task_group() as tasks:

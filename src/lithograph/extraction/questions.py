@@ -14,7 +14,9 @@ from lithograph.ontology.model import Ontology
 
 
 class Questions:
-    """Asks about chunks in terms of one ontology. Every question depends on the chunk and on what is known of it alone."""
+    """Asks about chunks in terms of one ontology. Every question depends on the chunk and on what is known of it
+    alone.
+    """
 
     def __init__(self, ontology: Ontology, settings: ExtractionSettings) -> None:
         self._candidates = Candidates(ontology)

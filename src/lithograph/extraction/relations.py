@@ -18,9 +18,9 @@ async def relate(
 ) -> Fragment:
     """Return the relations of a chunk between the candidates of the question, or from one of them to a literal.
 
-    A relation is kept when its property was offered, its ends exist and differ, and at least one of its quotes stands in
-    the chunk. One whose ends do not fit the property is flagged, or under `Constraint.STRICT` dropped. What is turned
-    away is counted in the report.
+    A relation is kept when its property was offered, its ends exist and differ, and at least one of its quotes stands
+    in the chunk. One whose ends do not fit the property is flagged, or under `Constraint.STRICT` dropped. What is
+    turned away is counted in the report.
     """
     answer = await extractor.relations(question)
     rejected: Counter[Reason] = Counter()

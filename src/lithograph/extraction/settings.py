@@ -32,7 +32,9 @@ class ExtractionSettings:
     least_confidence: float = 0.5
     fuzzy_threshold: float = 0.9
     sweep: bool = True
-    """Whether every occurrence of an accepted surface form in its chunk is a mention, or only as many as were proposed."""
+    """Whether every occurrence of an accepted surface form in its chunk is a mention, or only as many as were
+    proposed.
+    """
     candidates: int = 60
     """Classes, and properties, that one question offers at most."""
     batch: int = 20

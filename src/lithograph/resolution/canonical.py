@@ -7,7 +7,8 @@ from lithograph.domain.graph import Entity
 from lithograph.domain.voting import elect
 
 _CONFIDENCE, _ATTRIBUTES, _LENGTH = 0.5, 0.3, 0.2
-"""What a member's confidence, its share of the attributes and the length of its name weigh in the choice of the label."""
+"""What a member's confidence, its share of the attributes and the length of its name weigh in the choice of the label.
+"""
 
 
 def merge(members: Sequence[Entity]) -> Entity:

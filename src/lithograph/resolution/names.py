@@ -10,36 +10,17 @@ from dataclasses import dataclass
 
 _WORD = re.compile(r"[^\W_]+(?:['’.&+-][^\W_]+)*[+#]*")
 _TITLES = {
-    "mr": "m", "mister": "m", "sir": "m", "lord": "m", "mrs": "f", "ms": "f", "miss": "f", "lady": "f", "madam": "f", "dame": "f",
-    "dr": "", "prof": "", "professor": "", "doctor": "", "rev": "", "reverend": "", "capt": "", "captain": "", "col": "",
-    "colonel": "", "gen": "", "general": "", "major": "", "lt": "", "lieutenant": "", "sgt": "", "president": "", "judge": "",
-    "justice": "", "senator": "", "sen": "", "hon": "", "st": "", "saint": "", "admiral": "", "commander": "",
+    **dict.fromkeys("mr mister sir lord".split(), "m"),
+    **dict.fromkeys("mrs ms miss lady madam dame".split(), "f"),
+    **dict.fromkeys(
+        "dr prof professor doctor rev reverend capt captain col colonel gen general major lt lieutenant sgt president "
+        "judge justice senator sen hon saint admiral commander".split(), ""
+    ),
 }  # fmt: skip
 _ARTICLES = frozenset(("the", "a", "an"))
-_SMALL = frozenset(
-    ("of", "the", "and", "for", "in", "on", "at", "to", "de", "la", "le", "du", "des", "der", "und", "&", "a", "an")
-)
+_SMALL = frozenset("of the and for in on at to de la le du des der und & a an".split())
 _LEGAL = frozenset(
-    (
-        "inc",
-        "incorporated",
-        "ltd",
-        "limited",
-        "llc",
-        "plc",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "gmbh",
-        "ag",
-        "sa",
-        "bv",
-        "nv",
-        "llp",
-        "lp",
-        "sons",
-    )
+    "inc incorporated ltd limited llc plc corp corporation co company gmbh ag sa bv nv llp lp sons".split()
 )
 
 
@@ -106,7 +87,9 @@ def expands(long: Name, short: Name) -> bool:
 
 
 def called_for_short(short: Name, long: Name) -> bool:
-    """Whether a person called `long` goes by `short`: first or last names, or with middle names left out or abbreviated."""
+    """Whether a person called `long` goes by `short`: first or last names, or with middle names left out or
+    abbreviated.
+    """
     count = len(short.words)
     if count >= len(long.words) or short.numeric or not set(short.words) - _SMALL:
         return False

@@ -43,7 +43,9 @@ class _Cluster:
 
 
 def resolve(graph: KnowledgeGraph, ontology: Ontology) -> Resolution:
-    """Return `graph` with the entities of each document that are one thing merged, and its relations between what is left."""
+    """Return `graph` with the entities of each document that are one thing merged, and its relations between what is
+    left.
+    """
     clusters = _same_names(graph.entities, ontology)
     _join_short_names(clusters, ontology)
     members: defaultdict[int, list[Entity]] = defaultdict(list)
@@ -60,7 +62,9 @@ def resolve(graph: KnowledgeGraph, ontology: Ontology) -> Resolution:
 
 
 def _same_names(entities: Iterable[Entity], ontology: Ontology) -> list[_Cluster]:
-    """Return clusters of equal names; the entities of special classes come first, so that a general one joins what it fits."""
+    """Return clusters of equal names; the entities of special classes come first, so that a general one joins what it
+    fits.
+    """
     names: dict[str, Name] = {}
     by_key: defaultdict[tuple[DocumentId, str], list[_Cluster]] = defaultdict(list)
     ordered = sorted(entities, key=lambda e: (-len(ontology.ancestors(e.types[0])), e.types[0], e.mentions[0].span))
@@ -93,7 +97,9 @@ def _join_short_names(clusters: Iterable[_Cluster], ontology: Ontology) -> None:
 def _longer(
     cluster: _Cluster, index: dict[tuple[DocumentId, str], list[_Cluster]], kinds: Kinds, ontology: Ontology
 ) -> Iterator[_Cluster]:
-    """Yield the clusters that `cluster` may be short for. Only those that share a word, or spell its acronym, are looked at."""
+    """Yield the clusters that `cluster` may be short for. Only those that share a word, or spell its acronym, are
+    looked at.
+    """
     short = cluster.name
     sharing = index.get((cluster.document, short.words[-1]), [])
     spelling = index.get((cluster.document, f"{short.acronym}."), []) if short.acronym else []

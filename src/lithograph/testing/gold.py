@@ -2,9 +2,9 @@
 
     id, source, ontology (a key of `index.json`), split, text, sentences [[start, end]]
     mentions   {id, start, end, text, type, entity}             spans that people marked
-    mentions_silver  {start, end, text, entity}                 spans found by the name of an entity, where nobody marked any
-    entities   {id, name, type, types | types_from_schema, mentions [ids]}
-    relations  {subject, predicate, object, evidence_sentences}
+    mentions_silver  {start, end, text, entity}                 spans found by the name of an entity, where nobody
+    marked any entities   {id, name, type, types | types_from_schema, mentions [ids]} relations  {subject, predicate,
+    object, evidence_sentences}
 
 Offsets count code points; the end is exclusive. A relation's ends are ids of entities; in documents without marked
 spans they are names as the annotators wrote them, with `subject_label` and `object_label` in plain words and

@@ -11,7 +11,7 @@ from lithograph.extraction.rules.vocabulary import Vocabulary, words_of
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _APPOSITION = re.compile(
     r"[*_\"”’]*\s*(?:\([^)]{0,40}\)\s*)?(?:,|\bwas|\bis|\bwere|\bare|\bbecame)\s+(?:an?|the|one of the)\s+(.{0,60})",
-    re.S,
+    re.DOTALL,
 )
 _SPEAKS = re.compile(r"\s+(?:said|told|wrote|asked|answered|would|had|admired|went|became|married|died)\b")
 _QUALIFIERS = PLACE_PREPOSITIONS | frozenset(("by", "with", "on", "who", "which", "that", "whose", "where"))
@@ -116,7 +116,7 @@ class Classifier:
 
 
 def _head(words: list[str]) -> list[str]:
-    """Return the words, in lower case, up to the first that begins what they are qualified by: `an island | of sheep`."""
+    """Return the words, in lower case, up to where a qualification of them begins: `an island | of sheep`."""
     lowered = [word for part in words for word in words_of(part)]
     end = next(
         (index for index, word in enumerate(lowered) if index and word in CONNECTORS | _QUALIFIERS), len(lowered)

@@ -36,7 +36,9 @@ class RulesExtractor:
         return Identity("rules", "1")
 
     async def mentions(self, question: MentionQuestion) -> MentionAnswer:
-        """Return what is capitalised or emphasised like a name, and, where a class for them is asked for, dates and numbers."""
+        """Return what is capitalised or emphasised like a name, and, where a class for them is asked for, dates and
+        numbers.
+        """
         return MentionAnswer(tuple(self._names(question)))
 
     def _names(self, question: MentionQuestion) -> Iterator[ProposedMention]:
@@ -52,7 +54,7 @@ class RulesExtractor:
                         yield ProposedMention(value.text, 0.7, concept)
 
     async def entities(self, question: EntityQuestion) -> EntityAnswer:
-        """Return a class for each mention; occurrences of one name that no rule tells apart share the surest opinion."""
+        """Return a class for each mention; occurrences of one name that no rule tells apart share an opinion."""
         classifier = Classifier(self._vocabulary, {known.iri for known in question.classes})
         opinions = [self._opinion(classifier, question, index) for index in range(len(question.mentions))]
         settled = [self._settle(question, opinions, index) for index in range(len(question.mentions))]
@@ -70,7 +72,9 @@ class RulesExtractor:
         return classifier.classify(mention.span.text, mention.hint, sentence.text[:start], sentence.text[end:])
 
     def _settle(self, question: EntityQuestion, opinions: list[Opinion | None], index: int) -> Opinion | None:
-        """Return the opinion on one mention; a weak one gives way to a surer one on the same name, or on a person called so."""
+        """Return the opinion on one mention; a weak one gives way to a surer one on the same name, or on a person
+        called so.
+        """
         own = opinions[index]
         if own is not None and own.confidence >= _SURE:
             return own

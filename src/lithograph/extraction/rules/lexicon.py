@@ -1,8 +1,11 @@
-"""The built-in words: what English says about kinds of things whatever the ontology. An ontology's own labels come first."""
+"""The built-in words: what English says about kinds of things whatever the ontology. An ontology's own labels come
+first.
+"""
 
 TITLES = frozenset(
-    "mr mrs ms miss dr prof professor sir lord lady dame captain capt colonel col general gen major lieutenant lt sergeant "
-    "president senator judge justice king queen prince princess emperor pope saint reverend rev admiral commander".split()
+    "mr mrs ms miss dr prof professor sir lord lady dame captain capt colonel col general gen major lieutenant lt "
+    "sergeant president senator judge justice king queen prince princess emperor pope saint reverend rev admiral "
+    "commander".split()
 )  # fmt: skip
 """Words before a person's name, in lower case and without a full stop."""
 
@@ -16,12 +19,13 @@ CONNECTORS = frozenset("of the de la le du des der van von den di da del y & v. 
 """Words in lower case that may stand inside a name, between capitalised ones."""
 
 NOT_NAMES = frozenset(
-    "a about above after all although among an and another any are as asked at be because before but by can could despite "
-    "did do does during each either every few first following for four from had has have he her here his how however i if "
-    "in into is it its last later like many most mr much my near neither no nobody none nor not nothing now of on once one "
-    "only or other others our out over quite she since so some soon still strangers such ten than that the their them then "
-    "there these they this those though three through thus to today together two under until up upon was we were what when "
-    "where whether which while who whose why will with within without would yes yet you your both several".split()
+    "a about above after all although among an and another any are as asked at be because before but by can could "
+    "despite did do does during each either every few first following for four from had has have he her here his "
+    "how however i if in into is it its last later like many most mr much my near neither no nobody none nor not "
+    "nothing now of on once one only or other others our out over quite she since so some soon still strangers "
+    "such ten than that the their them then there these they this those though three through thus to today "
+    "together two under until up upon was we were what when where whether which while who whose why will with "
+    "within without would yes yet you your both several".split()
 )  # fmt: skip
 """Words that begin a sentence with a capital letter and are no name by themselves."""
 
@@ -50,8 +54,8 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
 KIND_WORDS: dict[str, frozenset[str]] = {
     "organization": frozenset(
         "university college school academy institute society association council committee ministry department office "
-        "agency bank museum party club team league union army navy church hospital court parliament congress orchestra "
-        "foundation commission federation library board band".split()
+        "agency bank museum party club team league union army navy church hospital court parliament congress "
+        "orchestra foundation commission federation library board band".split()
     ),
     "company": frozenset("press works mills brewery airlines airways railway railroad records studios motors".split()),
     "place": frozenset(
@@ -139,4 +143,5 @@ CUES: dict[str, tuple[str, ...]] = {
     "countryofcitizenship": ("citizen of",),
     "religion": ("religion",),
 }
-"""Phrases that state a property, by its label without spaces in lower case; `<` marks one that has its ends exchanged."""
+"""Phrases that state a property, by its label without spaces in lower case; `<` marks one that has its ends exchanged.
+"""

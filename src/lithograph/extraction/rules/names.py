@@ -108,7 +108,7 @@ def _joins(run: list[Token], held: list[Token], token: Token, kinds: Set[str]) -
         return word in ("the", "la", "der") and len(held) == 1
     if word in ("of", "for"):
         return any(part.plain in kinds for part in run)
-    return word not in ("the", "and", "y") or any(part.plain in kinds for part in run) and word == "and"
+    return word not in ("the", "and", "y") or (any(part.plain in kinds for part in run) and word == "and")
 
 
 def _trim(text: str, run: list[Token], firm: Set[str]) -> list[Token]:

@@ -109,7 +109,9 @@ class Relater:
     def _left(
         self, cue: Cue, number: int, places: Sequence[_Place], constraint: tuple[frozenset[Iri], ...]
     ) -> "_End | None":
-        """Return what stands before a cue; for a pronoun at the sentence's beginning, what the sentence before began with."""
+        """Return what stands before a cue; for a pronoun at the sentence's beginning, what the sentence before began
+        with.
+        """
         found = self._first(places, constraint)
         if found or number == 0 or places:
             return found

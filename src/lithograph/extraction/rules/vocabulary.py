@@ -15,7 +15,9 @@ _SHORTEST_CUE = 3
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A phrase at `start` to `end` of a text that states some of `properties`: `(iri, whether the ends are exchanged)`."""
+    """A phrase at `start` to `end` of a text that states some of `properties`: `(iri, whether the ends are
+    exchanged)`.
+    """
 
     start: int
     end: int
@@ -79,7 +81,9 @@ class Vocabulary:
 
 
 def _cues_of(known: OntologyProperty) -> Iterator[str]:
-    """Yield the phrases for a property: its own names when they can stand in a sentence, then those that the lexicon has."""
+    """Yield the phrases for a property: its own names when they can stand in a sentence, then those that the lexicon
+    has.
+    """
     for name in (known.label, *known.alternatives):
         words = words_of(name)
         if words and (len(words) > 1 or len(words[0]) >= _SHORTEST_CUE):
