@@ -9,8 +9,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from rapidfuzz import fuzz
-
 _ALIKE = str.maketrans({
     "‘": "'", "’": "'", "‚": "'", "‛": "'", "´": "'",
     "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
@@ -93,6 +91,8 @@ class Aligner:
                 yield place
 
     def _fuzzy(self, wanted: str) -> Place | None:
+        from rapidfuzz import fuzz
+
         sought, folded = fold(wanted).text, self._fold()
         if len(sought) < _SHORTEST_FUZZY or len(sought) > len(folded.text):
             return None

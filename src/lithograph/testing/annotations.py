@@ -64,7 +64,7 @@ class Annotations:
         return tuple(dict.fromkeys(self._classes[name] for name in names if name in self._classes))
 
     def types_of_surface(self, text: str) -> tuple[Iri, ...]:
-        """Return the classes that mentions which read like `text` have most often; none when there is no such mention."""
+        """Return the classes that mentions which read like `text` have most often; none where there is none."""
         return self._surfaces.get(" ".join(text.split()), ())
 
     def supports(self, chunk: Chunk, statement: Statement) -> bool:
@@ -112,7 +112,7 @@ def _mentions(document: GoldDocument) -> Iterator[GoldMention]:
 
 
 def _by_name(terms: Iterable[OntologyClass | OntologyProperty]) -> dict[str, Iri]:
-    """Return the terms by IRI, local name and label; where two share a name, the one in whose IRI it stands, else the first."""
+    """Return the terms by IRI, local name and label; a local name comes before a label, the first IRI before others."""
     ordered = sorted(terms, key=lambda term: term.iri)
     found = {term.label: term.iri for term in reversed(ordered)}
     found.update((local_name(term.iri), term.iri) for term in reversed(ordered))

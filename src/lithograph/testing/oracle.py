@@ -33,9 +33,9 @@ class Stray(StrEnum):
     """What is answered about a mention that the sweep found and nobody marked."""
 
     BY_SURFACE = "by-surface"
-    """The class of the marked mentions that read alike, as a model answers that has to choose one: what the sweep adds shows."""
+    """The class of the marked mentions that read alike, as by a model that must choose one. What the sweep adds shows."""
     UNANSWERED = "unanswered"
-    """Nothing: what the sweep adds is left out again, as by a model that may say that something is none of the classes."""
+    """Nothing, as by a model that may say that something is none of the classes. What the sweep adds is left out again."""
 
 
 class OracleExtractor:
@@ -71,7 +71,7 @@ class OracleExtractor:
         """Return the relations that the chunk states."""
         chunk = self._own(question.chunk)
         ends = self._ends(question.candidates)
-        proposals = []
+        proposals: list[ProposedRelation] = []
         for _, statement in self._annotations.statements:
             if statement is not None and self._annotations.supports(chunk, statement):
                 proposals += _proposed(chunk, statement, ends)

@@ -1,0 +1,54 @@
+# Everything on a fresh machine with Python 3.11 or newer, git and make: `make demo`, `make test`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test test-all lint format lock clean
+
+help:
+	@echo "make setup     install everything into .venv"
+	@echo "make demo      extract a graph from the bundled document, offline"
+	@echo "make test      the whole check, some minutes"
+	@echo "make test-all  the check and the heavy tests"
+	@echo "make format    format and fix the code"
+	@echo "make lock      pin the newest versions anew"
+
+setup: $(READY)
+
+$(READY): requirements-dev.lock requirements-setup.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another one with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/litho demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	$(BIN)/python -m pytest
+
+test-all: lint
+	$(BIN)/python -m pytest -m "heavy or not heavy"
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+lock: setup
+	$(BIN)/$(LOCK) pyproject.toml --output-file requirements.lock
+	$(BIN)/$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	echo uv | $(BIN)/$(LOCK) - --output-file requirements-setup.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

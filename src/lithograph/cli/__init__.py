@@ -1,0 +1,21 @@
+"""The command line: `litho`, or `lithograph`. Results go to standard output, all else to standard error."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command that the process was started with, and end the process with its exit code."""
+    try:
+        # Imported here so that an interruption during the import, too, ends in one line.
+        from lithograph.cli.app import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = 130
+    if code == 130:  # noqa: PLR2004  # what shells call an interruption; importing its name may be what was interrupted
+        sys.stderr.write("litho: interrupted; nothing was kept, so run the same command again to start over\n")
+        sys.stderr.flush()
+        # A document may still be in reading, in a thread that cannot be stopped and would be waited for.
+        os._exit(code)
+    sys.exit(code)

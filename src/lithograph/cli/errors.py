@@ -1,0 +1,51 @@
+"""What the process says and returns when something goes wrong: one line, one exit code."""
+
+import re
+from enum import IntEnum
+
+from typer import BadParameter, TyperException
+
+from lithograph.errors import InputError, LithographError
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""A file's name may hold what a terminal would take for a command."""
+
+
+class ExitCode(IntEnum):
+    """What the process returns."""
+
+    COMPLETED = 0
+    FAILED = 1
+    WRONG = 2
+    """Wrong usage, or an input that cannot be used."""
+    INCOMPLETE = 3
+    """Completed with errors: the result lists them as missing."""
+    INTERRUPTED = 130
+
+
+def code_of(error: LithographError | TyperException) -> ExitCode:
+    """Return the exit code that stands for an error."""
+    if isinstance(error, TyperException):
+        return ExitCode(error.exit_code)
+    return ExitCode.WRONG if isinstance(error, InputError) else ExitCode.FAILED
+
+
+def sentence_of(error: LithographError | TyperException) -> str:
+    """Return what an error says, as one line that is safe to show in a terminal."""
+    return one_line(_usage(error) if isinstance(error, TyperException) else str(error))
+
+
+def one_line(text: str) -> str:
+    """Return `text` with every run of white space as one space, and U+FFFD for every control character."""
+    return _UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+
+
+def _usage(error: TyperException) -> str:
+    """Return the sentence for a command line that could not be understood."""
+    said = error.format_message()
+    if isinstance(error, BadParameter) and error.param is not None and said.startswith("Missing"):
+        # Its own message lists the choices over several lines.
+        said = f"Missing {error.param.param_type_name} {error.get_hint() if False else error.param.get_error_hint()}"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "litho"
+    return f"{said[:1].lower()}{said[1:].rstrip('.')}; `{command} --help` shows how it is used"
