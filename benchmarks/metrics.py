@@ -53,9 +53,7 @@ class Score:
         return cls(len(ours & theirs), len(ours), len(theirs))
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.right + other.right, self.predicted + other.predicted, self.expected + other.expected
-        )
+        return type(self)(self.right + other.right, self.predicted + other.predicted, self.expected + other.expected)
 
     @property
     def precision(self) -> float:
@@ -82,9 +80,7 @@ class BCubed:
     items: int = 0
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(
-            self.precisions + other.precisions, self.recalls + other.recalls, self.items + other.items
-        )
+        return type(self)(self.precisions + other.precisions, self.recalls + other.recalls, self.items + other.items)
 
     @property
     def precision(self) -> float:

@@ -76,7 +76,7 @@ def macro(scores: Iterable[tuple[str, SentenceScore]]) -> SentenceScore:
 
 
 def micro(system: Iterable[Triple], gold: Iterable[Triple]) -> Score:
-    """Return how far a sentence's system triples, unfiltered, agree with the gold ones; to be added up over sentences."""
+    """Return how far all of a sentence's system triples agree with the gold ones; to be added up over sentences."""
     return Score.of(map(normalised, system), map(normalised, gold))
 
 

@@ -2,11 +2,14 @@
 
     LithographError
     ├── TransientError            the same call may succeed later
+    │   └── StorageError          the database cannot be written or read now: full, locked, unreachable, damaged
     └── PermanentError            it will not
         ├── InputError            what the user gave is unusable; the message says what, where, what to do
         │   ├── UsageError        an option, a path, a combination of them
         │   ├── DocumentError     a file that is missing, empty, encrypted, broken or of no known kind
         │   └── OntologyError     an ontology that is missing, empty or broken, with the line where known
+        ├── StateError            an execution is not in a state that allows this; names both states
+        ├── FencedError           this worker lost its execution to another one and must stop
         ├── InvariantError        a domain value that contradicts itself or its document
         ├── AnswerError           an extractor answered with something that cannot be used
         ├── ActivityError         an activity failed for good, after all its attempts
@@ -23,6 +26,10 @@ class LithographError(Exception):
 
 class TransientError(LithographError):
     """The same call may succeed when it is made again."""
+
+
+class StorageError(TransientError):
+    """The database cannot be used at the moment; the message says why and what to do."""
 
 
 class PermanentError(LithographError):
@@ -43,6 +50,14 @@ class DocumentError(InputError):
 
 class OntologyError(InputError):
     """An ontology cannot be used; the message names the file and, where it is known, the line."""
+
+
+class StateError(PermanentError):
+    """An execution's status does not allow what was asked; the message names both states."""
+
+
+class FencedError(PermanentError):
+    """Another worker owns the execution now. Whoever gets this stops and writes nothing more."""
 
 
 class InvariantError(PermanentError):

@@ -3,7 +3,7 @@
 import re
 from enum import IntEnum
 
-from typer import BadParameter, TyperException
+from typer import TyperException
 
 from lithograph.errors import InputError, LithographError
 
@@ -43,9 +43,6 @@ def one_line(text: str) -> str:
 def _usage(error: TyperException) -> str:
     """Return the sentence for a command line that could not be understood."""
     said = error.format_message()
-    if isinstance(error, BadParameter) and error.param is not None and said.startswith("Missing"):
-        # Its own message lists the choices over several lines.
-        said = f"Missing {error.param.param_type_name} {error.get_hint() if False else error.param.get_error_hint()}"
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "litho"
     return f"{said[:1].lower()}{said[1:].rstrip('.')}; `{command} --help` shows how it is used"

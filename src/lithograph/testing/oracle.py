@@ -33,9 +33,9 @@ class Stray(StrEnum):
     """What is answered about a mention that the sweep found and nobody marked."""
 
     BY_SURFACE = "by-surface"
-    """The class of the marked mentions that read alike, as by a model that must choose one. What the sweep adds shows."""
+    """The class of the marked mentions that read alike, as by a model that must choose. What the sweep adds shows."""
     UNANSWERED = "unanswered"
-    """Nothing, as by a model that may say that something is none of the classes. What the sweep adds is left out again."""
+    """Nothing, as by a model that may answer "none of these". What the sweep adds is left out again."""
 
 
 class OracleExtractor:

@@ -1,0 +1,48 @@
+"""The commands together, and what becomes of their errors."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from lithograph.cli import demo, extract, ontology
+from lithograph.cli.errors import ExitCode, code_of, sentence_of
+from lithograph.errors import LithographError
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(extract.extract)
+app.command()(demo.demo)
+app.add_typer(ontology.app, name="ontology")
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"lithograph {version('lithograph')}")
+        raise typer.Exit
+
+
+@app.callback()
+def litho(
+    version: Annotated[  # noqa: ARG001  # its callback has done the work
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Turn documents into a knowledge graph that points at the exact characters that say so."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. What it raised on purpose is one line on standard error."""
+    try:
+        code = app(list(arguments), prog_name="litho", standalone_mode=False)
+    except (LithographError, typer.TyperException) as error:
+        sys.stderr.write(f"litho: {sentence_of(error)}\n")
+        return code_of(error)
+    return ExitCode.COMPLETED if code is None else int(code)

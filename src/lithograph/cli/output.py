@@ -1,0 +1,140 @@
+"""Where a result goes: a file, a folder or standard output; settled before the work, written whole or not at all."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lithograph.errors import PermanentError, UsageError
+from lithograph.graph.export.formats import Format, format_named, format_of
+
+_STEM = "graph"
+"""What the files in a folder are called, but for those that have a name of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Which formats go where. `path` is None for standard output, and a folder when `folder` is true."""
+
+    path: Path | None
+    formats: tuple[Format, ...]
+    folder: bool
+
+    def write(self, files_of: Callable[[Format], Mapping[str, bytes]]) -> list[Path]:
+        """Write every format and return the files, in order; `files_of` gives a format's files by name.
+
+        Raises `PermanentError` when they cannot be written; no file is ever half written.
+        """
+        if self.path is None:
+            files = files_of(self.formats[0])
+            write_stdout(files["relations.csv"] if self.formats[0] is Format.CSV else files[""])
+            return []
+        contents: dict[Path, bytes] = {}
+        for chosen in self.formats:
+            for name, data in files_of(chosen).items():
+                within = name or _STEM + chosen.extension
+                contents[self.path / within if self.folder else self.path] = data
+        if self.folder:
+            _make_folder(self.path)
+        for path, data in contents.items():
+            write_file(path, data)
+        return list(contents)
+
+
+def destination(out: Path | None, names: Sequence[str], inputs: Sequence[Path] = ()) -> Destination:
+    """Return where a result is to go, given `--out` and every `--format`; raises `UsageError` when it cannot go there.
+
+    Without a format the extension of `out` tells, and without that it is JSON. Several formats, and CSV, are written
+    into a folder, which is made where its parent exists. None of `inputs` may be overwritten.
+    """
+    formats = tuple(dict.fromkeys(map(format_named, names)))
+    if out is None:
+        if len(formats) > 1:
+            raise UsageError("several formats need a folder to be written to; name one with --out")
+        return Destination(None, formats or (Format.JSON,), folder=False)
+    if not formats:
+        formats = (format_of(out) if out.suffix and not out.is_dir() else Format.JSON,)
+    folder = len(formats) > 1 or formats[0] is Format.CSV
+    _check(out, formats, inputs, folder=folder)
+    return Destination(out, formats, folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `UsageError` unless files can be written into `folder`, or it can be made in the folder above it."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder to write to")
+    _check_writable(folder if folder.exists() else folder.parent)
+
+
+def _check(out: Path, formats: Sequence[Format], inputs: Sequence[Path], *, folder: bool) -> None:
+    if folder:
+        if not out.is_dir() and (out.exists() or out.suffix.lower() == Format.CSV.extension):
+            several = "CSV is three tables" if formats == (Format.CSV,) else "several formats are several files"
+            raise UsageError(f"{out}: {several}; name a folder to write them to")
+        return check_folder(out)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file in it")
+    if any(out.exists() and one.exists() and out.samefile(one) for one in inputs):
+        raise UsageError(f"{out} is read by this command and would be overwritten; name another file to write to")
+    return _check_writable(out.parent)
+
+
+def _check_writable(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UsageError(f"the folder {folder} does not exist; make it, or name another place to write to")
+    try:
+        # Permission bits do not tell: they do not bind root, and a disk may be read-only.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"nothing can be written to {folder} ({error.strerror}); name another place") from error
+
+
+def _make_folder(folder: Path) -> None:
+    with _failures(folder):
+        folder.mkdir(exist_ok=True)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file as a whole: whoever looks sees the old one or the new one. Raises `PermanentError` when it fails."""
+    with _failures(path):
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            # A pipe or a device is written to, not replaced.
+            target.write_bytes(data)
+            return
+        part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _failures(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PermanentError(f"{path} could not be written ({error.strerror}); make room or name another place") from error
+
+
+def write_stdout(data: bytes) -> None:
+    """Write to standard output. A reader that has seen enough and gone away (`| head`) is no error."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be tried again, and complained about, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,237 @@
+"""The schema, once, for SQLite and PostgreSQL.
+
+    organization --- document --- ontology            what was given
+        |
+    workflow_execution                                one piece of work: its status, its owner, its epoch
+        |--- workflow_activity                        the journal: what each named activity gave
+        |--- workflow_event                           what happened, numbered without gaps
+        |--- workflow_signal                          what people ask of it while it runs
+    response_cache                                    answers that were paid for, by the whole request
+    entity --- mention                                the published graph
+    relation --- evidence
+
+Every row names its organisation. Times are UTC: `timestamptz` on PostgreSQL, ISO 8601 text on SQLite. JSON columns are
+JSONB on PostgreSQL. Tables are changed by migrations only; a test compares them with what stands here.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+Time = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _organization() -> Column[str]:
+    return Column("organization_id", Text, nullable=False)
+
+
+organization = Table(
+    "organization",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", Time, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    _organization(),
+    Column("id", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index(None, "organization_id", "sha256"),
+)
+
+ontology = Table(
+    "ontology",
+    metadata,
+    _organization(),
+    Column("content_hash", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("body", Document, nullable=False),
+    Column("created_at", Time, nullable=False),
+    PrimaryKeyConstraint("organization_id", "content_hash"),
+)
+
+workflow_execution = Table(
+    "workflow_execution",
+    metadata,
+    _organization(),
+    Column("id", Text, primary_key=True),
+    Column("workflow_type", Text, nullable=False),
+    Column("workflow_version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("input", Document, nullable=False),
+    Column("output", Document),
+    Column("error", Text),
+    Column("idempotency_key", Text, nullable=False),
+    Column("parent_id", Text),
+    Column("last_activity_name", Text),
+    Column("last_seq", Number, nullable=False, server_default="0"),
+    Column("epoch", Number, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_expires_at", Time),
+    Column("recovery_count", Integer, nullable=False, server_default="0"),
+    Column("waiting_for", Text),
+    Column("created_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("updated_at", Time, nullable=False),
+    Column("completed_at", Time),
+    UniqueConstraint("organization_id", "workflow_type", "idempotency_key"),
+    Index(None, "organization_id", "created_at"),
+    Index(None, "status", "lease_expires_at"),
+    Index(None, "parent_id"),
+)
+
+_EXECUTION = ("execution_id",), ("workflow_execution.id",)
+
+workflow_activity = Table(
+    "workflow_activity",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("activity_name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("input_hash", Text, nullable=False),
+    Column("result", Document),
+    Column("error", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("usage", Document),
+    Column("epoch", Number, nullable=False),
+    Column("started_at", Time),
+    Column("completed_at", Time),
+    Column("duration_ms", Float),
+    PrimaryKeyConstraint("execution_id", "activity_name"),
+    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+)
+
+workflow_signal = Table(
+    "workflow_signal",
+    metadata,
+    _organization(),
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("execution_id", Text, nullable=False),
+    Column("signal_name", Text, nullable=False),
+    Column("client_key", Text, nullable=False),
+    Column("payload", Document),
+    Column("created_at", Time, nullable=False),
+    Column("delivered_at", Time),
+    Column("acknowledged", Boolean, nullable=False, server_default="0"),
+    UniqueConstraint("execution_id", "client_key"),
+    Index(None, "execution_id", "acknowledged"),
+    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+)
+
+workflow_event = Table(
+    "workflow_event",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("seq", Number, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("created_at", Time, nullable=False),
+    PrimaryKeyConstraint("execution_id", "seq"),
+    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+)
+
+response_cache = Table(
+    "response_cache",
+    metadata,
+    _organization(),
+    Column("key", Text, nullable=False),
+    Column("response", Document, nullable=False),
+    Column("created_at", Time, nullable=False),
+    PrimaryKeyConstraint("organization_id", "key"),
+)
+
+entity = Table(
+    "entity",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("types", Document, nullable=False),
+    Column("aliases", Document, nullable=False),
+    Column("attributes", Document, nullable=False),
+    Column("confidence", Float, nullable=False),
+    PrimaryKeyConstraint("execution_id", "id"),
+    Index(None, "organization_id", "label"),
+    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+)
+
+mention = Table(
+    "mention",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("entity_id", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("start", Number, nullable=False),
+    Column("end", Number, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    PrimaryKeyConstraint("execution_id", "entity_id", "document_id", "start", "end"),
+    ForeignKeyConstraint(["execution_id", "entity_id"], ["entity.execution_id", "entity.id"], ondelete="CASCADE"),
+)
+
+relation = Table(
+    "relation",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("predicate", Text, nullable=False),
+    Column("object_id", Text),
+    Column("literal", Document),
+    Column("confidence", Float, nullable=False),
+    Column("flags", Document, nullable=False),
+    PrimaryKeyConstraint("execution_id", "id"),
+    Index(None, "execution_id", "subject_id"),
+    Index(None, "execution_id", "object_id"),
+    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _organization(),
+    Column("execution_id", Text, nullable=False),
+    Column("relation_id", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("start", Number, nullable=False),
+    Column("end", Number, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("execution_id", "relation_id", "document_id", "start", "end"),
+    ForeignKeyConstraint(["execution_id", "relation_id"], ["relation.execution_id", "relation.id"], ondelete="CASCADE"),
+)
