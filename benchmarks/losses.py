@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.observe import Observation
-from benchmarks.scoring import facts, gold_entities, is_right_class, is_supported, marked_facts
+from benchmarks.scoring import facts, gold_entities, is_right_class, is_supported, marked_facts, stated_facts
 
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.document import Span
@@ -150,17 +150,20 @@ def _furthest(seen: Observation, chunk: Chunk, statement: Statement) -> tuple[in
     quotes = [quote for proposal in answer.relations for quote in proposal.evidence]
     if statement.evidence and not any(aligner.locate(quote) for quote in quotes):
         return 4, "the evidence was not located"
+    fact = statement.subject, statement.predicate, statement.object
+    if not isinstance(statement.object, Literal) and fact not in stated_facts(seen):
+        return 5, "the nearest mention to the evidence is none of the marked entity's"
     meant = gold_entities(seen)
     entities = {m.id: entity for entity in seen.result.graph.entities for m in entity.mentions}
     ones = {entities[m.id].id for candidate in subjects for m in candidate.mentions}
     others = {entities[m.id].id for candidate in objects for m in candidate.mentions}
     if not isinstance(statement.object, Literal) and ones == others:
-        return 5, "both ends were merged into one entity"
+        return 6, "both ends were merged into one entity"
     if statement.subject not in {meant.get(one) for one in ones}:
-        return 6, "the subject was merged into another marked entity"
+        return 7, "the subject was merged into another marked entity"
     if not isinstance(statement.object, Literal) and statement.object not in {meant.get(one) for one in others}:
-        return 6, "the object was merged into another marked entity"
-    return 7, "the candidate's nearest mention to the evidence belongs to another entity"
+        return 7, "the object was merged into another marked entity"
+    return 8, "not explained"
 
 
 def _candidates(seen: Observation, candidates: Sequence[Candidate], gold: str) -> list[Candidate]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.document import Document
-from lithograph.domain.facts import Link, Typing
+from lithograph.domain.facts import Link, Mention
 from lithograph.domain.fragment import Stage
-from lithograph.domain.ids import ChunkId
+from lithograph.domain.ids import ChunkId, MentionId
 from lithograph.domain.result import ExtractionResult
 from lithograph.extraction.chunk import chunk_document
 from lithograph.extraction.extractor import (
@@ -63,7 +63,7 @@ class Observation:
     chunks: Sequence[Chunk]
     result: ExtractionResult
     spans: frozenset[tuple[int, int]]
-    typings: frozenset[Typing]
+    mentions: dict[MentionId, Mention]
     links: frozenset[Link]
     asked: dict[ChunkId, tuple[RelationQuestion, RelationAnswer]]
     inexact: int
@@ -86,7 +86,7 @@ async def observe(
         chunks=chunk_document(document, settings.chunks),
         result=result,
         spans=frozenset((mention.span.start, mention.span.end) for mention in mentions),
-        typings=frozenset[Typing]().union(*(told.found.typings for told in seen)),
+        mentions={mention.id: mention for mention in mentions},
         links=frozenset[Link]().union(*(told.found.links for told in seen)),
         asked=recorder.asked,
         inexact=sum(document.text[span.start : span.end] != span.text for span in result.graph.spans()),

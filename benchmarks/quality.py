@@ -11,15 +11,16 @@ How to read it. One table per source, one block per stage; P, R and F1 are micro
 answers, so that whatever is below 1 is what the pipeline itself loses; `--losses` lists it by cause, with examples.
 Causes that begin with SUPPORTED are losses of relations that one chunk states completely.
 
-- mentions: exact spans, as the mention stage leaves them. With the sweep, every occurrence of a mentioned name counts as
-  predicted, so precision shows what the annotators left unmarked as much as what is wrong. "within a chunk" is recall
-  against the marked spans that lie wholly in some chunk. Where nobody marked spans (the Text2KGBench sources), the
-  occurrences of the entities' names stand for them.
+- mentions: exact spans, as the mention stage leaves them. With the sweep, every occurrence of a mentioned name counts
+  as predicted, so precision shows what the annotators left unmarked as much as what is wrong. "within a chunk" is
+  recall against the marked spans that lie wholly in some chunk. Where nobody marked spans (the Text2KGBench sources),
+  the occurrences of the entities' names stand for them.
 - entities: mentions that got as far as the graph, and how many of the right ones have the marked class.
 - clusters: which right mentions are one entity. The floor puts together what has equal text and equal class.
 - relations: ends count as the marked entity that most of their mentions belong to. "in one chunk" is recall against the
   relations whose two ends and marked evidence lie together in one chunk. An extractor that reads one chunk at a time
-  can find no others.
+  can find no others. "before Resolve" counts the same relations between mentions: what it has more than the line
+  above, Resolve put to another entity than the annotators did.
 - conformance: relations whose ends fit domain and range, terms that the ontology has.
 - grounding: spans that do not read like the document (must be 0), and ends of relations that do not stand in the text.
 - Text2KGBench: see `benchmarks.text2kgbench`. The oracle is not perfect there, because a relation's ends are compared
@@ -29,7 +30,6 @@ Causes that begin with SUPPORTED are losses of relations that one chunk states c
 import argparse
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, reduce
 from operator import add
 from pathlib import Path
@@ -53,7 +53,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "gold" / "dev.j
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    settings = replace(ExtractionSettings(), sweep=options.sweep)
+    settings = ExtractionSettings(sweep=options.sweep, candidates=options.candidates)
     make = _rules if options.extractor == "rules" else _oracle(Stray(options.stray))
     by_source: defaultdict[str, list[Observation]] = defaultdict(list)
     for seen in observations(options.data, make, settings, options.limit):
@@ -103,6 +103,7 @@ def report(group: Sequence[Observation]) -> Iterator[str]:
     yield _row("", "  floor: same text, same class", all_of.floor_cubed)
     yield _row("relations", "all", all_of.relations)
     yield _share("", "recall in one chunk", all_of.supported)
+    yield _share("", "  as chunks state it, before Resolve", all_of.stated)
     yield _share("conformance", "ends fit domain and range", all_of.fitting)
     yield _share("", "classes and properties known", all_of.known)
     yield _share("grounding", "spans that do not read so", all_of.inexact)
@@ -174,9 +175,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=None, help="documents of each source, at most")
     parser.add_argument("--no-sweep", dest="sweep", action="store_false")
     parser.add_argument("--losses", action="store_true", help="what was lost, by cause")
-    parser.add_argument(
-        "--stray", choices=tuple(Stray), default=Stray.BY_SURFACE, help="the oracle on unmarked mentions"
-    )
+    parser.add_argument("--stray", choices=tuple(Stray), default=Stray.BY_SURFACE, help="the oracle on other mentions")
+    parser.add_argument("--candidates", type=int, default=ExtractionSettings().candidates, help="terms offered")
     return parser.parse_args(arguments)
 
 

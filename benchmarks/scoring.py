@@ -9,8 +9,8 @@ from benchmarks.observe import Observation
 from benchmarks.text2kgbench import Triple, micro
 
 from lithograph.domain.facts import Literal
-from lithograph.domain.ids import EntityId, Iri
-from lithograph.extraction.align import Aligner
+from lithograph.domain.ids import EntityId, Iri, MentionId
+from lithograph.extraction.align import fold
 from lithograph.testing.annotations import Annotations, Statement
 from lithograph.testing.gold import GoldMention
 
@@ -40,6 +40,8 @@ class Tally:
     relations: Score
     supported: Share
     """Those marked relations whose two ends and marked evidence lie in one chunk: how many were found."""
+    stated: Share
+    """Of the same: how many some chunk's own answer states, before entities are resolved."""
     triples: Score
     """Relations as strings, without any filter."""
     fitting: Share
@@ -81,6 +83,7 @@ def tally(seen: Observation) -> Tally:
         floor_cubed=b_cubed(floor, theirs),
         relations=Score.of(predicted, expected),
         supported=Share(len(supported & predicted), len(supported)),
+        stated=Share(len(supported & stated_facts(seen)), len(supported)),
         triples=micro(triples(seen), marked_triples(notes)),
         fitting=Share(sum(not relation.flags for relation in graph.relations), len(graph.relations)),
         known=_known(seen),
@@ -113,6 +116,19 @@ def facts(seen: Observation) -> set[Fact]:
         return _literal(value) if isinstance(value, Literal) else meant.get(value, ("unknown", value))
 
     return {(end(r.subject), r.predicate, end(r.object)) for r in seen.result.graph.relations}
+
+
+def stated_facts(seen: Observation) -> set[Fact]:
+    """Return the relations between mentions, before entities are resolved, in terms of gold entities."""
+
+    def end(value: MentionId | Literal) -> End:
+        if isinstance(value, Literal):
+            return _literal(value)
+        span = seen.mentions[value].span
+        mark = seen.annotations.at(span.start, span.end)
+        return ("unknown", value) if mark is None else mark.entity
+
+    return {(end(link.subject), link.predicate, end(link.object)) for link in seen.links}
 
 
 def marked_facts(notes: Annotations) -> dict[Fact, Statement | None]:
@@ -164,10 +180,10 @@ def _known(seen: Observation) -> Share:
 
 def _unread(seen: Observation) -> dict[str, Share]:
     graph = seen.result.graph
-    aligner = Aligner(seen.annotations.document.text)
+    text = fold(seen.annotations.document.text).text
     ends = [end for relation in graph.relations for end in (relation.subject, relation.object)]
-    values = [bool(aligner.occurrences(end.value)) for end in ends if isinstance(end, Literal)]
-    labels = [bool(aligner.occurrences(graph.entity(e).label)) for e in ends if not isinstance(e, Literal)]
+    values = [fold(end.value).text in text for end in ends if isinstance(end, Literal)]
+    labels = [fold(graph.entity(e).label).text in text for e in ends if not isinstance(e, Literal)]
     return {
         "unread_entities": Share(labels.count(False), len(labels)),
         "unread_literals": Share(values.count(False), len(values)),

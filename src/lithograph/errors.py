@@ -24,6 +24,12 @@ class LithographError(Exception):
     """The root: catch this to catch all of it."""
 
 
+def innermost(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first single error of a group of tasks: the others are its consequences, or say the same."""
+    found = group.exceptions[0]
+    return innermost(found) if isinstance(found, BaseExceptionGroup) else found
+
+
 class TransientError(LithographError):
     """The same call may succeed when it is made again."""
 

@@ -1,5 +1,6 @@
 """The command line: `litho`, or `lithograph`. Results go to standard output, all else to standard error."""
 
+import contextlib
 import os
 import sys
 
@@ -13,9 +14,10 @@ def main() -> None:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = 130
-    if code == 130:  # noqa: PLR2004  # what shells call an interruption; importing its name may be what was interrupted
-        sys.stderr.write("litho: interrupted; nothing was kept, so run the same command again to start over\n")
-        sys.stderr.flush()
+    if code == 130:  # as in ExitCode, whose import may be what was interrupted
+        with contextlib.suppress(OSError, AttributeError):
+            sys.stderr.write("litho: interrupted; nothing was kept, so run the same command again to start over\n")
+            sys.stderr.flush()
         # A document may still be in reading, in a thread that cannot be stopped and would be waited for.
         os._exit(code)
     sys.exit(code)

@@ -1,13 +1,16 @@
 """The commands together, and what becomes of their errors."""
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lithograph.cli import demo, extract, ontology
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
+from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
 
 app = typer.Typer(
@@ -21,17 +24,17 @@ app.command()(demo.demo)
 app.add_typer(ontology.app, name="ontology")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001
+def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"lithograph {version('lithograph')}")
+        write_stdout(f"lithograph {version('lithograph')}\n".encode())
         raise typer.Exit
 
 
 @app.callback()
 def litho(
-    version: Annotated[  # noqa: ARG001  # its callback has done the work
+    version: Annotated[  # its callback does the work
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
@@ -40,9 +43,12 @@ def litho(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. What it raised on purpose is one line on standard error."""
+    if sys.stderr is None:
+        # It was closed by whoever started the process.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open as long as the process
     try:
         code = app(list(arguments), prog_name="litho", standalone_mode=False)
     except (LithographError, typer.TyperException) as error:
-        sys.stderr.write(f"litho: {sentence_of(error)}\n")
+        tell(f"litho: {sentence_of(error)}")
         return code_of(error)
     return ExitCode.COMPLETED if code is None else int(code)

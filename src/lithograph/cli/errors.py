@@ -42,7 +42,8 @@ def one_line(text: str) -> str:
 
 def _usage(error: TyperException) -> str:
     """Return the sentence for a command line that could not be understood."""
-    said = error.format_message()
+    said = error.format_message().replace("Value error, ", "").replace(". Did you mean", ": did you mean")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "litho"
-    return f"{said[:1].lower()}{said[1:].rstrip('.')}; `{command} --help` shows how it is used"
+    stop = "" if said.endswith("?") else ";"
+    return f"{said[:1].lower()}{said[1:].rstrip('.')}{stop} `{command} --help` shows how it is used"

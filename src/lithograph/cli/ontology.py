@@ -18,9 +18,7 @@ def ontology() -> None:
 
 @app.command()
 def check(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An ontology in Turtle, RDF/XML, JSON-LD or N-Triples.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ontology in Turtle, RDF/XML, JSON-LD or N-Triples.")],
 ) -> int:
     """Say what is in an ontology, and what in it will make extraction worse than it need be."""
     from lithograph.ontology.check import check_ontology, render

@@ -15,6 +15,7 @@ from lithograph.graph.export.formats import Format, format_named, format_of
 
 _STEM = "graph"
 """What the files in a folder are called, but for those that have a name of their own."""
+_EXTENSIONS = frozenset(known.extension for known in Format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +61,64 @@ def destination(out: Path | None, names: Sequence[str], inputs: Sequence[Path] =
     if not formats:
         formats = (format_of(out) if out.suffix and not out.is_dir() else Format.JSON,)
     folder = len(formats) > 1 or formats[0] is Format.CSV
-    _check(out, formats, inputs, folder=folder)
+    with _unusable(out):
+        _check(out, formats, inputs, folder=folder)
     return Destination(out, formats, folder)
 
 
 def check_folder(folder: Path) -> None:
     """Raise `UsageError` unless files can be written into `folder`, or it can be made in the folder above it."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; name a folder to write to")
-    _check_writable(folder if folder.exists() else folder.parent)
+    with _unusable(folder):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file; name a folder to write to")
+        _check_writable(folder if folder.exists() else folder.parent)
 
 
 def _check(out: Path, formats: Sequence[Format], inputs: Sequence[Path], *, folder: bool) -> None:
     if folder:
-        if not out.is_dir() and (out.exists() or out.suffix.lower() == Format.CSV.extension):
-            several = "CSV is three tables" if formats == (Format.CSV,) else "several formats are several files"
-            raise UsageError(f"{out}: {several}; name a folder to write them to")
-        return check_folder(out)
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder; name a file in it")
-    if any(out.exists() and one.exists() and out.samefile(one) for one in inputs):
-        raise UsageError(f"{out} is read by this command and would be overwritten; name another file to write to")
-    return _check_writable(out.parent)
+        if not out.is_dir() and (out.exists() or out.suffix.lower() in _EXTENSIONS):
+            several = "several formats are several files" if len(formats) > 1 else "CSV is three tables"
+            raise UsageError(f"{out} is no folder: {several}, so name a folder to write them to")
+        check_folder(out)
+        targets = [out / (_STEM + chosen.extension) for chosen in formats]
+    else:
+        if out.is_dir():
+            raise UsageError(f"{out} is a folder; name a file in it")
+        if not _is_device(out):
+            _check_writable(out.parent)
+        targets = [out]
+    for target in targets:
+        if any(_same(target, one) for one in inputs):
+            raise UsageError(f"{target} is read by this command and would be overwritten; write to another place")
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _is_device(path: Path) -> bool:
+    """Whether a path is to be written to and never replaced: a pipe, a device, or a file that is open as one."""
+    return (path.exists() and not path.is_file()) or path.absolute().is_relative_to("/dev")
 
 
 def _check_writable(folder: Path) -> None:
     if not folder.is_dir():
-        raise UsageError(f"the folder {folder} does not exist; make it, or name another place to write to")
+        missing = "is not a folder" if folder.exists() else "does not exist"
+        raise UsageError(f"{folder} {missing}; name an existing folder to write to")
+    # Permission bits do not tell: they do not bind root, and a disk may be read-only.
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+@contextlib.contextmanager
+def _unusable(place: Path) -> Iterator[None]:
     try:
-        # Permission bits do not tell: they do not bind root, and a disk may be read-only.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        yield
     except OSError as error:
-        raise UsageError(f"nothing can be written to {folder} ({error.strerror}); name another place") from error
+        raise UsageError(f"nothing can be written to {place} ({error.strerror}); name another place") from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -103,11 +129,11 @@ def _make_folder(folder: Path) -> None:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file as a whole: whoever looks sees the old one or the new one. Raises `PermanentError` when it fails."""
     with _failures(path):
-        target = path.resolve()
-        if target.exists() and not target.is_file():
-            # A pipe or a device is written to, not replaced.
-            target.write_bytes(data)
+        if _is_device(path):
+            with path.open("ab") as device:
+                device.write(data)
             return
+        target = path.resolve()
         part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
@@ -126,15 +152,31 @@ def _failures(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PermanentError(f"{path} could not be written ({error.strerror}); make room or name another place") from error
+        raise PermanentError(
+            f"{path} could not be written ({error.strerror}); make room or name another place"
+        ) from error
 
 
 def write_stdout(data: bytes) -> None:
-    """Write to standard output. A reader that has seen enough and gone away (`| head`) is no error."""
+    """Write to standard output. A reader that has seen enough and gone away (`| head`) is no error.
+
+    Raises `PermanentError` when it cannot be written for another reason.
+    """
+    if sys.stdout is None:
+        raise PermanentError("standard output is closed; name a file to write to with --out")
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is left in the buffer would be tried again, and complained about, when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise PermanentError(f"standard output could not be written ({error.strerror}); make room") from error
+
+
+def tell(line: str) -> None:
+    """Write a line to standard error, if anybody listens."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()

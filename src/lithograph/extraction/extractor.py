@@ -125,11 +125,15 @@ class RelationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What decides an extractor's answers besides the question: anything different here may answer differently."""
+    """What decides an extractor's answers besides the question: anything different here may answer differently.
+
+    `metered` says that an answer costs something, so that it is worth keeping for the next time it is asked for.
+    """
 
     name: str
     revision: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    metered: bool = True
 
 
 class Extractor(Protocol):

@@ -6,27 +6,27 @@ previous one is done; only Assemble waits for all of them.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import anyio
 
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.document import Document
+from lithograph.domain.facts import Mention
 from lithograph.domain.fragment import Fragment, Missing, Reason, Stage
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId, digest
 from lithograph.domain.result import ExtractionResult, ResultDocument, Stats
 from lithograph.domain.usage import Usage
 from lithograph.durable.activity import Activities, InlineActivities
-from lithograph.errors import ActivityError, IncompleteError
+from lithograph.errors import ActivityError, IncompleteError, innermost
 from lithograph.extraction.assemble import assemble
 from lithograph.extraction.chunk import chunk_document
 from lithograph.extraction.entities import type_mentions
-from lithograph.extraction.extractor import Extractor
+from lithograph.extraction.extractor import Candidate, Extractor
 from lithograph.extraction.mentions import find_mentions
 from lithograph.extraction.progress import Progress, ignore
-from lithograph.extraction.questions import Questions
+from lithograph.extraction.questions import Questions, candidates_of
 from lithograph.extraction.relations import relate
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
@@ -101,7 +101,7 @@ class _Work:
                 for _ in range(min(self._settings.concurrency, len(chunks))):
                     tasks.start_soon(take)
         except ExceptionGroup as group:
-            raise _first(group) from group
+            raise innermost(group) from group
         return Fragment.union(found)
 
     async def _chunk(self, chunk: Chunk) -> Fragment:
@@ -120,30 +120,36 @@ class _Work:
             self._progress(Progress(self._document.id, stage, self._done[stage], self._total, added))
         return found
 
-    async def _mentions(self, chunk: Chunk, found: Fragment) -> Fragment:  # noqa: ARG002  # the first stage knows nothing yet
+    async def _mentions(self, chunk: Chunk, found: Fragment) -> Fragment:  # noqa: ARG002  # nothing is known yet
         name = f"{Stage.MENTIONS}/{chunk.id}"
-        question = self._questions.mentions(chunk)
-        return await self._activities.run(
-            name, lambda asked: find_mentions(name, asked, self._extractor, self._settings), question
-        )
+
+        async def activity(chunk: Chunk) -> Fragment:
+            return await find_mentions(name, self._questions.mentions(chunk), self._extractor, self._settings)
+
+        return await self._activities.run(name, activity, chunk)
 
     async def _entities(self, chunk: Chunk, found: Fragment) -> Fragment:
         typed = Fragment()
-        for question in self._questions.entities(chunk, found):
-            name = f"{Stage.ENTITIES}/{chunk.id}/{digest('batch', *(mention.id for mention in question.mentions))}"
-            typed |= await self._activities.run(
-                name, partial(type_mentions, name, extractor=self._extractor, settings=self._settings), question
-            )
+        for batch in self._questions.batches(found):
+            name = f"{Stage.ENTITIES}/{chunk.id}/{digest('batch', *(mention.id for mention in batch))}"
+
+            async def activity(given: tuple[Chunk, Sequence[Mention]], name: str = name) -> Fragment:
+                return await type_mentions(name, self._questions.entities(*given), self._extractor, self._settings)
+
+            typed |= await self._activities.run(name, activity, (chunk, batch))
         return typed
 
     async def _relations(self, chunk: Chunk, found: Fragment) -> Fragment:
-        name = f"{Stage.RELATIONS}/{chunk.id}"
-        question = self._questions.relations(chunk, found)
-        if question is None:
+        candidates = candidates_of(found)
+        if not candidates:
             return Fragment()
-        return await self._activities.run(
-            name, lambda asked: relate(name, asked, self._extractor, self._ontology, self._settings), question
-        )
+        name = f"{Stage.RELATIONS}/{chunk.id}"
+
+        async def activity(given: tuple[Chunk, Sequence[Candidate]]) -> Fragment:
+            question = self._questions.relations(*given)
+            return await relate(name, question, self._extractor, self._ontology, self._settings)
+
+        return await self._activities.run(name, activity, (chunk, candidates))
 
     def _missing(self, chunk: Chunk, stage: Stage, error: ActivityError) -> Fragment:
         if self._settings.on_missing is OnMissing.FAIL:
@@ -151,12 +157,6 @@ class _Work:
             raise IncompleteError(f"{self._document.source}: {where} failed in stage {stage}: {error}") from error
         missing = Missing(chunk.document, chunk.id, chunk.start, chunk.end, stage, str(error), error.attempts)
         return Fragment(missing=frozenset({missing}))
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group: the others are its consequences, or would have been reported the same way."""
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def result_of(document: Document, fragment: Fragment, resolution: Resolution, chunks: int) -> ExtractionResult:

@@ -1,7 +1,8 @@
 """Questions: what an extractor is asked about a chunk, and which classes and properties it is offered."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.facts import Mention
@@ -19,41 +20,47 @@ class Questions:
     """
 
     def __init__(self, ontology: Ontology, settings: ExtractionSettings) -> None:
-        self._candidates = Candidates(ontology)
+        self._ontology = ontology
         self._settings = settings
+
+    @cached_property
+    def _candidates(self) -> Candidates:
+        """Made when the first question is asked: replaying a journal asks none."""
+        return Candidates(self._ontology)
 
     def mentions(self, chunk: Chunk) -> MentionQuestion:
         """Return the question what `chunk` names."""
         return MentionQuestion(chunk, self._candidates.classes(chunk.text, limit=self._settings.candidates))
 
-    def entities(self, chunk: Chunk, found: Fragment) -> Iterator[EntityQuestion]:
-        """Yield the questions what the mentions of `chunk` are, each about at most `settings.batch` of them."""
+    def batches(self, found: Fragment) -> Iterator[tuple[Mention, ...]]:
+        """Yield the mentions of a chunk, in order, at most `settings.batch` at a time."""
+        mentions = sorted(found.mentions, key=lambda mention: mention.span)
+        for start in range(0, len(mentions), self._settings.batch):
+            yield tuple(mentions[start : start + self._settings.batch])
+
+    def entities(self, chunk: Chunk, mentions: Sequence[Mention]) -> EntityQuestion:
+        """Return the question what `mentions` of `chunk` are."""
         limit = self._settings.candidates
         classes = self._candidates.classes(chunk.text, limit=limit)
         attributes = self._candidates.attributes(chunk.text, (known.iri for known in classes), limit=limit)
-        mentions = sorted(found.mentions, key=lambda mention: mention.span)
-        for start in range(0, len(mentions), self._settings.batch):
-            batch = tuple(mentions[start : start + self._settings.batch])
-            sentences = tuple(chunk.sentence_of(mention.span) for mention in batch)
-            yield EntityQuestion(chunk, batch, sentences, classes, attributes)
+        sentences = tuple(chunk.sentence_of(mention.span) for mention in mentions)
+        return EntityQuestion(chunk, mentions, sentences, classes, attributes)
 
-    def relations(self, chunk: Chunk, found: Fragment) -> RelationQuestion | None:
-        """Return the question what holds between the typed mentions of `chunk`; None when it has none."""
-        candidates = tuple(_candidates(found))
-        if not candidates:
-            return None
+    def relations(self, chunk: Chunk, candidates: Sequence[Candidate]) -> RelationQuestion:
+        """Return the question what holds between `candidates` of `chunk`."""
         types = {iri for candidate in candidates for iri in candidate.types}
         properties = self._candidates.properties(chunk.text, types, limit=self._settings.candidates)
         return RelationQuestion(chunk, candidates, properties)
 
 
-def _candidates(found: Fragment) -> Iterator[Candidate]:
-    """Yield one candidate for each surface form and class, in order of first occurrence."""
+def candidates_of(found: Fragment) -> tuple[Candidate, ...]:
+    """Return one candidate for each surface form and class of a chunk, in order of first occurrence."""
     types = {typing.mention: typing.types for typing in found.typings}
     groups: defaultdict[tuple[str, Iri], list[Mention]] = defaultdict(list)
     for mention in sorted(found.mentions, key=lambda mention: mention.span):
         if mention.id in types:
             groups[" ".join(mention.span.text.split()), types[mention.id][0]].append(mention)
-    for (text, _), mentions in groups.items():
-        further = (iri for mention in mentions for iri in types[mention.id])
-        yield Candidate(text, tuple(dict.fromkeys(further)), tuple(mentions))
+    return tuple(
+        Candidate(text, tuple(dict.fromkeys(iri for mention in mentions for iri in types[mention.id])), tuple(mentions))
+        for (text, _), mentions in groups.items()
+    )

@@ -67,6 +67,8 @@ async def _read_all(
     paths: Sequence[Path], organization_id: OrganizationId, read: Callable[[Document], None], *, skip: bool
 ) -> dict[Path, Document | DocumentError]:
     """Return what became of each path, in order. Without `skip` the first that cannot be read ends it and is raised."""
+    if not skip:
+        await anyio.to_thread.run_sync(_glance, paths)
     outcomes: dict[Path, Document | DocumentError] = {}
     waiting = iter(paths)
 
@@ -91,6 +93,17 @@ async def _read_all(
     if not skip:
         _raise_first(ordered.values())
     return ordered
+
+
+def _glance(paths: Iterable[Path]) -> None:
+    """Raise `DocumentError` for what can be told without reading, before the time has gone into reading the others."""
+    for path in paths:
+        try:
+            hopeless = not path.is_file() or path.stat().st_size == 0
+        except (OSError, ValueError):
+            hopeless = True
+        if hopeless:
+            read_document(path)
 
 
 def _raise_first(outcomes: Iterable[Document | DocumentError]) -> None:

@@ -33,7 +33,7 @@ class RulesExtractor:
     @property
     def identity(self) -> Identity:
         """Return the name and the revision of the rules."""
-        return Identity("rules", "1")
+        return Identity("rules", "1", metered=False)
 
     async def mentions(self, question: MentionQuestion) -> MentionAnswer:
         """Return what is capitalised or emphasised like a name, and, where a class for them is asked for, dates and

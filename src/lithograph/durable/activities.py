@@ -1,0 +1,181 @@
+"""Journaled activities: a finished one gives its result back, an unfinished one runs, and its result is durable first.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import msgspec
+
+from lithograph.durable.clock import Clock, timestamp
+from lithograph.durable.journal import JournalWriter
+from lithograph.durable.retry import RetryPolicy
+from lithograph.durable.writes import ActivityRow, ActivityStatus, EventRow, Owner, Write
+from lithograph.errors import ActivityError, FencedError, LithographError, StorageError, TransientError
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A completed activity as the journal has it; `result` is JSON."""
+
+    input_hash: str
+    result: str
+
+
+class Codec(Protocol):
+    """Results to JSON and back, and what they say about themselves."""
+
+    def encode(self, result: Any) -> str:  # a journal holds results of every type
+        """Return `result` as JSON."""
+        ...
+
+    def decode(self, result: str) -> Any:
+        """Return what `encode` was given."""
+        ...
+
+    def usage(self, result: Any) -> str | None:
+        """Return what the result cost, as JSON; None when that means nothing."""
+        ...
+
+    def events(self, name: str, result: Any) -> Iterable[tuple[str, Mapping[str, object]]]:
+        """Yield the events, beyond `activity.completed`, that the result is worth: `(type, payload)`."""
+        ...
+
+
+@dataclass(slots=True)
+class Gate:
+    """Counts what is in flight, and can be shut: then nothing new begins, and `idle` is set when all has ended."""
+
+    shut: bool = False
+    in_flight: int = 0
+    idle: anyio.Event = field(default_factory=anyio.Event)
+
+    def close(self) -> None:
+        """Let nothing new begin."""
+        self.shut = True
+        if self.in_flight == 0:
+            self.idle.set()
+
+    async def enter(self) -> None:
+        """Return at once while the gate is open; never when it is shut: whoever shut it cancels those who wait."""
+        if self.shut:
+            await anyio.sleep_forever()
+        self.in_flight += 1
+
+    def leave(self) -> None:
+        """Say that one has ended."""
+        self.in_flight -= 1
+        if self.shut and self.in_flight == 0:
+            self.idle.set()
+
+
+def input_hash(context: str, value: object) -> str:
+    """Return the SHA-256, in hexadecimal, of everything that an activity's result depends on."""
+    state = sha256(context.encode())
+    state.update(msgspec.json.encode(value))
+    return state.hexdigest()
+
+
+class JournaledActivities:
+    """`Activities` whose results outlive the process. One for each run of an execution."""
+
+    def __init__(
+        self,
+        *,
+        owner: Owner,
+        writer: JournalWriter,
+        finished: Mapping[str, Finished],
+        codec: Codec,
+        context: str,
+        clock: Clock,
+        chance: random.Random,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008  # a frozen value
+        overrides: Mapping[str, RetryPolicy] | None = None,
+        progress: Callable[[], Mapping[str, object]] = dict,
+    ) -> None:
+        """`context` is hashed with every input: whatever else decides a result.
+
+        `overrides` has retry policies by the part of a name before the first slash; `progress` is merged into events.
+        """
+        self._owner, self._writer, self._finished = owner, writer, finished
+        self._codec, self._context, self._clock, self._chance = codec, context, clock, chance
+        self._retry, self._overrides, self._progress = retry, overrides or {}, progress
+        self.gate = Gate()
+
+    async def run(self, name: str, function: Callable[[I], Awaitable[O]], input: I) -> O:  # noqa: A002
+        """Return what the journal has for `name` and `input`, else run, journal and return.
+
+        Raises `ActivityError` when it failed for good, which is journaled too, and `FencedError` when the execution
+        was lost to another worker.
+        """
+        key = input_hash(self._context, input)
+        done = self._finished.get(name)
+        if done is not None and done.input_hash == key:
+            result: O = self._codec.decode(done.result)
+            return result
+        policy = self._overrides.get(name.partition("/")[0], self._retry)
+        for attempt in count(1):
+            error = None
+            await self.gate.enter()
+            try:
+                return await self._attempt(name, key, attempt, function, input)
+            except (FencedError, StorageError):
+                raise
+            except LithographError as failure:
+                error = failure
+                if not isinstance(failure, TransientError) or attempt > policy.retries:
+                    await self._failed(name, key, attempt, failure)
+                    raise ActivityError(name, str(failure), attempt) from failure
+            finally:
+                self.gate.leave()
+            wait = policy.wait(attempt, self._chance)
+            payload = {"activity": name, "attempt": attempt, "error": str(error), "wait": round(wait, 3)}
+            await self._writer.commit(Write(self._owner, events=(self._event("activity.retrying", payload),)))
+            await self._clock.sleep(wait)
+        raise AssertionError("attempts are counted without end")
+
+    async def _attempt(self, name: str, key: str, attempt: int, function: Callable[[I], Awaitable[O]], value: I) -> O:
+        began = self._clock.now()
+        mark = ActivityRow(name, ActivityStatus.RUNNING, key, attempt, timestamp(began))
+        self._writer.later(name, Write(self._owner, activities=(mark,)))
+        result = await function(value)
+        await self._completed(mark, began, result)
+        return result
+
+    async def _completed(self, mark: ActivityRow, began: float, result: object) -> None:
+        now = self._clock.now()
+        duration = (now - began) * 1000
+        row = ActivityRow(
+            name=mark.name,
+            status=ActivityStatus.COMPLETED,
+            input_hash=mark.input_hash,
+            attempt=mark.attempt,
+            started_at=mark.started_at,
+            result=self._codec.encode(result),
+            usage=self._codec.usage(result),
+            completed_at=timestamp(now),
+            duration_ms=duration,
+        )
+        payload = {"activity": mark.name, "attempt": mark.attempt, "duration_ms": round(duration, 1)}
+        events = [self._event("activity.completed", payload)]
+        events += [
+            self._event(kind, {"activity": mark.name, **more}) for kind, more in self._codec.events(mark.name, result)
+        ]
+        await self._writer.commit(Write(self._owner, activities=(row,), events=tuple(events)))
+
+    async def _failed(self, name: str, key: str, attempt: int, error: LithographError) -> None:
+        now = timestamp(self._clock.now())
+        row = ActivityRow(name, ActivityStatus.FAILED, key, attempt, now, error=str(error), completed_at=now)
+        payload = {"activity": name, "attempt": attempt, "error": str(error)}
+        event = self._event("activity.failed", payload)
+        await self._writer.commit(Write(self._owner, activities=(row,), events=(event,)))
+
+    def _event(self, kind: str, payload: Mapping[str, object]) -> EventRow:
+        return EventRow(kind, msgspec.json.encode({**payload, **self._progress()}).decode())

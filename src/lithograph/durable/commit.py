@@ -1,0 +1,148 @@
+"""One group commit on SQLite: many tasks' results in one transaction, each fenced by its own epoch.
+
+The statements are written for the database's driver, since they decide what an activity costs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lithograph.durable.clock import Clock, timestamp
+from lithograph.durable.crashpoints import Moment, Transaction, reached
+from lithograph.durable.status import Status
+from lithograph.durable.writes import Owner, Write
+from lithograph.errors import FencedError
+from lithograph.storage.open import Storage
+
+if TYPE_CHECKING:
+    from sqlite3 import Cursor
+
+_STATE = "SELECT epoch, status, last_seq FROM workflow_execution WHERE id = ?"
+_ACTIVITY = """
+INSERT INTO workflow_activity (organization_id, execution_id, activity_name, status, input_hash, result, error, attempt,
+                               usage, epoch, started_at, completed_at, duration_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (execution_id, activity_name) DO UPDATE
+SET status = excluded.status, input_hash = excluded.input_hash, result = excluded.result, error = excluded.error,
+    attempt = excluded.attempt, usage = excluded.usage, epoch = excluded.epoch, started_at = excluded.started_at,
+    completed_at = excluded.completed_at, duration_ms = excluded.duration_ms
+"""
+_EVENT = """
+INSERT INTO workflow_event (organization_id, execution_id, seq, type, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)
+"""
+_CACHE = """
+INSERT INTO response_cache (organization_id, key, response, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_TOUCH = """
+UPDATE workflow_execution
+SET last_seq = ?, last_activity_name = coalesce(?, last_activity_name), updated_at = ?,
+    lease_expires_at = coalesce(?, lease_expires_at)
+WHERE id = ?
+"""
+
+CommitGroup = Callable[[Sequence[Write]], list[FencedError | None]]
+"""Commits a group and says of each write whether it was fenced off; raises `StorageError` when nothing was committed.
+"""
+
+
+@dataclass(slots=True)
+class _State:
+    """An execution's row as this transaction sees it, and what the group adds to it."""
+
+    epoch: int
+    running: bool
+    seq: int
+    last_activity: str | None = None
+    lease_until: str | None = None
+    touched: bool = False
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rows of a group, table by table, so that each table is written by one statement."""
+
+    now: str
+    states: dict[str, _State] = field(default_factory=dict)
+    activities: list[tuple[Any, ...]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    cached: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def add(self, write: Write) -> FencedError | None:
+        owner = write.owner
+        state = self.states[owner.execution_id]
+        if not state.running or state.epoch != owner.epoch:
+            return fenced(owner)
+        state.touched = True
+        state.lease_until = write.lease_until or state.lease_until
+        for row in write.activities:
+            state.last_activity = row.name
+            self.activities.append(
+                (owner.organization_id, owner.execution_id, row.name, row.status, row.input_hash, row.result, row.error,
+                 row.attempt, row.usage, owner.epoch, row.started_at, row.completed_at, row.duration_ms)
+            )  # fmt: skip
+        for event in write.events:
+            state.seq += 1
+            self.events.append(
+                (owner.organization_id, owner.execution_id, state.seq, event.type, event.payload, self.now)
+            )
+        self.cached += [(owner.organization_id, row.key, row.response, self.now) for row in write.cached]
+        return None
+
+
+def fenced(owner: Owner) -> FencedError:
+    """Return the error for a worker whose epoch is over."""
+    return FencedError(
+        f"execution {owner.execution_id} is no longer this worker's: another one took it, or it was ended"
+    )
+
+
+class SqliteCommit:
+    """Commits groups of writes through a connection of its own. Used by one thread."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._raw = storage.engine.raw_connection()
+
+    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
+        """Commit `writes` in one transaction; see `CommitGroup`."""
+        reached(Transaction.JOURNAL, Moment.BEFORE)
+        with self._storage.translated():
+            cursor: Cursor = self._raw.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                verdicts = self._write(cursor, writes)
+                reached(Transaction.JOURNAL, Moment.INSIDE)
+                cursor.execute("COMMIT")
+            except BaseException:
+                if cursor.connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+            finally:
+                cursor.close()
+        reached(Transaction.JOURNAL, Moment.AFTER)
+        return verdicts
+
+    def _write(self, cursor: "Cursor", writes: Sequence[Write]) -> list[FencedError | None]:
+        group = _Group(timestamp(self._clock.now()))
+        for execution_id in {write.owner.execution_id for write in writes}:
+            row = cursor.execute(_STATE, (execution_id,)).fetchone()
+            epoch, status, seq = row or (-1, "", 0)
+            group.states[execution_id] = _State(epoch, status == Status.RUNNING, seq)
+        verdicts = [group.add(write) for write in writes]
+        for statement, rows in ((_ACTIVITY, group.activities), (_EVENT, group.events), (_CACHE, group.cached)):
+            if rows:
+                cursor.executemany(statement, rows)
+        cursor.executemany(
+            _TOUCH,
+            [
+                (state.seq, state.last_activity, group.now, state.lease_until, execution_id)
+                for execution_id, state in group.states.items()
+                if state.touched
+            ],
+        )
+        return verdicts
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._raw.close()

@@ -1,0 +1,320 @@
+"""Executions: started once, claimed by one worker at a time, ended once.
+
+Every change of status is a compare-and-set in a transaction, with its event in the same transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, func, insert, or_, select, update
+
+from lithograph.domain.ids import ExecutionId, OrganizationId, digest
+from lithograph.durable.clock import Clock, timestamp
+from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.status import Status, check_transition
+from lithograph.durable.writes import Owner
+from lithograph.errors import IncompleteError, StateError, UsageError
+from lithograph.storage.open import Storage
+from lithograph.storage.schema import organization, workflow_event, workflow_execution
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+POISON_LIMIT = 10
+"""Recoveries of one execution; one more and it is failed instead, since it seems to kill whoever runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A row of `workflow_execution`; `input` and `output` are JSON objects, times ISO 8601 in UTC."""
+
+    id: ExecutionId
+    organization_id: OrganizationId
+    workflow_type: str
+    workflow_version: int
+    status: Status
+    input: Mapping[str, Any]
+    output: Mapping[str, Any] | None
+    error: str | None
+    last_activity_name: str | None
+    last_seq: int
+    epoch: int
+    lease_owner: str | None
+    lease_expires_at: str | None
+    recovery_count: int
+    waiting_for: str | None
+    created_at: str
+    started_at: str | None
+    updated_at: str
+    completed_at: str | None
+
+
+_COLUMNS = [workflow_execution.c[name] for name in Execution.__dataclass_fields__]
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """What `start` needs. `key` decides which starts are the same; `input` is a JSON object."""
+
+    organization_id: OrganizationId
+    workflow_type: str
+    workflow_version: int
+    key: str
+    input: Mapping[str, Any]
+
+
+def start(connection: "Connection", new: NewExecution, clock: Clock) -> Execution:
+    """Return the execution of this organisation, type and key; it is made, pending, when there is none.
+
+    One that was cancelled is left as it is, and another takes its key. To be called in a transaction, together with
+    whatever the execution works on.
+    """
+    now = timestamp(clock.now())
+    c = workflow_execution.c
+    same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
+    found = connection.execute(select(*_COLUMNS).where(same & (c.idempotency_key == new.key))).first()
+    if found and found.status != Status.CANCELLED:
+        return _execution(found)
+    generation = 0
+    if found:
+        retired = f"{new.key}/{found.id}"
+        connection.execute(update(workflow_execution).where(c.id == found.id).values(idempotency_key=retired))
+        earlier = select(func.count()).where(same & c.idempotency_key.startswith(f"{new.key}/", autoescape=True))
+        generation = connection.execute(earlier).scalar_one()
+    execution_id = digest("execution", new.organization_id, new.workflow_type, new.key, generation)
+    connection.execute(
+        insert(organization).prefix_with("OR IGNORE", dialect="sqlite"), {"id": new.organization_id, "created_at": now}
+    )
+    connection.execute(
+        insert(workflow_execution),
+        {
+            "organization_id": new.organization_id,
+            "id": execution_id,
+            "workflow_type": new.workflow_type,
+            "workflow_version": new.workflow_version,
+            "status": Status.PENDING,
+            "input": new.input,
+            "idempotency_key": new.key,
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
+    return get(connection, new.organization_id, ExecutionId(execution_id))
+
+
+def get(connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:
+    """Return one execution; raises `UsageError` when the organisation has none of that id."""
+    c = workflow_execution.c
+    found = connection.execute(
+        select(*_COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
+    ).first()
+    if found is None:
+        raise UsageError(f"there is no execution {execution_id}: `litho list` shows those there are")
+    return _execution(found)
+
+
+def listed(
+    connection: "Connection", organization_id: OrganizationId, *, limit: int, status: Status | None = None
+) -> list[Execution]:
+    """Return the newest executions of an organisation, newest first, at most `limit`."""
+    c = workflow_execution.c
+    query = select(*_COLUMNS).where(c.organization_id == organization_id)
+    if status is not None:
+        query = query.where(c.status == status)
+    rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
+    return [_execution(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`owner` names the worker; `seconds` is how long a claim holds without a heartbeat.
+
+    `sole` says that no other worker can be alive (SQLite: the lock file is ours), so that a lease need not have run
+    out.
+    """
+
+    owner: str
+    seconds: float = 45.0
+    sole: bool = False
+
+
+def claim(
+    storage: Storage,
+    organization_id: OrganizationId,
+    execution_id: ExecutionId,
+    lease: Lease,
+    clock: Clock,
+    *,
+    resume: bool = False,
+) -> Owner:
+    """Take an execution: raise its epoch, so that whoever had it before can write nothing more.
+
+    Pending ones can be taken, running ones whose lease has run out, and suspended ones when `resume` is true. Raises
+    `StateError` when it cannot be taken, `IncompleteError` when it was recovered too often and is failed now.
+    """
+    with transaction(storage, Transaction.CLAIM) as connection:
+        found = get(connection, organization_id, execution_id)
+        moment = clock.now()
+        now = timestamp(moment)
+        recovering = _takeable(found, lease, now, resume=resume)
+        if recovering and found.recovery_count >= POISON_LIMIT:
+            error = (
+                f"it was recovered {POISON_LIMIT} times and each time its worker died at or after "
+                f"{found.last_activity_name or 'its start'}; find out why, then `litho retry {execution_id}`"
+            )
+            values: dict[str, Any] = {"status": Status.FAILED, "error": error, "completed_at": now, "lease_owner": None}
+            _set(connection, found, values, now)
+            _emit(connection, found, "execution.failed", {"error": error}, now)
+            poisoned = IncompleteError(f"execution {execution_id} has failed: {error}")
+        else:
+            poisoned = None
+            values = {
+                "status": Status.RUNNING,
+                "epoch": found.epoch + 1,
+                "lease_owner": lease.owner,
+                "lease_expires_at": timestamp(moment + lease.seconds),
+                "recovery_count": found.recovery_count + recovering,
+                "started_at": found.started_at or now,
+                "waiting_for": None,
+                "error": None,
+            }
+            _set(connection, found, values, now)
+            kind = "recovered" if recovering else "resumed" if found.started_at else "started"
+            _emit(connection, found, f"execution.{kind}", {"epoch": found.epoch + 1}, now)
+    if poisoned is not None:
+        raise poisoned
+    return Owner(organization_id, execution_id, found.epoch + 1)
+
+
+def _takeable(found: Execution, lease: Lease, now: str, *, resume: bool) -> bool:
+    """Return whether taking it is a recovery from a death; raise `StateError` when it cannot be taken."""
+    if found.status is Status.RUNNING:
+        abandoned = found.lease_owner is None
+        if not (lease.sole or abandoned or found.lease_expires_at is None or found.lease_expires_at < now):
+            raise StateError(f"execution {found.id} is running, owned by {found.lease_owner}")
+        return not abandoned
+    if found.status is Status.SUSPENDED and not resume:
+        raise StateError(f"execution {found.id} is suspended: `litho resume {found.id}` lets it go on")
+    check_transition(found.id, found.status, Status.RUNNING)
+    return False
+
+
+def finish(
+    connection: "Connection",
+    owner: Owner,
+    status: Status,
+    now: str,
+    *,
+    values: Mapping[str, Any],
+    payload: Mapping[str, Any],
+) -> bool:
+    """End or suspend an execution that is still `owner`'s; return False, and change nothing, when it is not.
+
+    To be called in a transaction, together with what has to be there when it has ended.
+    """
+    c = workflow_execution.c
+    mine = (c.id == owner.execution_id) & (c.epoch == owner.epoch) & (c.status == Status.RUNNING)
+    found = connection.execute(select(*_COLUMNS).where(mine)).first()
+    if found is None:
+        return False
+    ended = {"completed_at": now} if status.terminal else {}
+    lease = {"lease_owner": None, "lease_expires_at": None}
+    execution = _execution(found)
+    check_transition(execution.id, execution.status, status)
+    _set(connection, execution, {"status": status, **ended, **lease, **values}, now)
+    _emit(connection, execution, f"execution.{_EVENT_OF[status]}", payload, now)
+    return True
+
+
+_EVENT_OF = {
+    Status.COMPLETED: "completed",
+    Status.COMPLETED_WITH_ERRORS: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.SUSPENDED: "suspended",
+}
+
+
+def change(
+    storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId, wanted: Status, clock: Clock
+) -> Execution:
+    """Change an execution that no worker has from outside: cancel it, or put it back to pending. Returns it as it is
+    then.
+
+    The epoch is raised, so that a worker that still believes to have it writes nothing. Raises `StateError` when its
+    status does not allow it.
+    """
+    with transaction(storage, Transaction.CONTROL) as connection:
+        found = get(connection, organization_id, execution_id)
+        check_transition(execution_id, found.status, wanted)
+        now = timestamp(clock.now())
+        values: dict[str, Any] = {"status": wanted, "epoch": found.epoch + 1, "lease_owner": None}
+        if wanted is Status.PENDING:
+            values |= {"error": None, "completed_at": None, "recovery_count": 0}
+        else:
+            values["completed_at"] = now
+        _set(connection, found, values, now)
+        kind = "execution.resumed" if wanted is Status.PENDING else "execution.cancelled"
+        _emit(connection, found, kind, {"from": found.status}, now)
+        return get(connection, organization_id, execution_id)
+
+
+def release(connection: "Connection", owner: Owner, now: str) -> bool:
+    """Give a running execution back at once, so that anybody may claim it and that is no recovery.
+
+    Return False, and change nothing, when it is not `owner`'s any more.
+    """
+    c = workflow_execution.c
+    mine = (c.id == owner.execution_id) & (c.epoch == owner.epoch) & (c.status == Status.RUNNING)
+    freed = {"lease_owner": None, "lease_expires_at": None, "updated_at": now}
+    return connection.execute(update(workflow_execution).where(mine).values(freed)).rowcount == 1
+
+
+def unowned(execution: Execution, now: str) -> bool:
+    """Whether no worker can be at work on it."""
+    expired = execution.lease_expires_at is None or execution.lease_expires_at < now
+    return execution.status is not Status.RUNNING or execution.lease_owner is None or expired
+
+
+def _set(connection: "Connection", found: Execution, values: Mapping[str, Any], now: str) -> None:
+    """Compare and set: the row must be as it was read."""
+    c = workflow_execution.c
+    same = (c.id == found.id) & (c.status == found.status) & (c.epoch == found.epoch)
+    changed = connection.execute(update(workflow_execution).where(same).values(updated_at=now, **values))
+    if changed.rowcount != 1:
+        raise StateError(f"execution {found.id} was changed by somebody else meanwhile: look at it again")
+
+
+def _emit(connection: "Connection", found: Execution, kind: str, payload: Mapping[str, Any], now: str) -> None:
+    c = workflow_execution.c
+    connection.execute(update(workflow_execution).where(c.id == found.id).values(last_seq=c.last_seq + 1))
+    seq = connection.execute(select(c.last_seq).where(c.id == found.id)).scalar_one()
+    connection.execute(
+        insert(workflow_event),
+        {
+            "organization_id": found.organization_id,
+            "execution_id": found.id,
+            "seq": seq,
+            "type": kind,
+            "payload": dict(payload),
+            "created_at": now,
+        },
+    )
+
+
+def _execution(row: Row[Any]) -> Execution:
+    return Execution(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001  # a Row's public mapping
+
+
+def unfinished(connection: "Connection", organization_id: OrganizationId, now: str) -> Sequence[ExecutionId]:
+    """Return the running executions of an organisation that no live worker has, oldest first."""
+    c = workflow_execution.c
+    dead = or_(c.lease_owner.is_(None), c.lease_expires_at.is_(None), c.lease_expires_at < now)
+    query = select(c.id).where(c.organization_id == organization_id, c.status == Status.RUNNING, dead)
+    return [ExecutionId(found) for found in connection.execute(query.order_by(c.created_at, c.id)).scalars()]
+
+
+def remember_input(connection: "Connection", found: Execution, given: Mapping[str, Any]) -> None:
+    """Replace an execution's input, where only what does not decide its result has changed."""
+    connection.execute(update(workflow_execution).where(workflow_execution.c.id == found.id).values(input=dict(given)))

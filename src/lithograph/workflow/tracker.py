@@ -1,0 +1,71 @@
+"""Tracker: how far an extraction is, for its events."""
+
+from collections import Counter
+
+import msgspec
+from sqlalchemy import select
+
+from lithograph.domain.fragment import Stage
+from lithograph.domain.usage import Usage
+from lithograph.durable.journal import JournalWriter
+from lithograph.durable.writes import EventRow, Owner, Write
+from lithograph.extraction.progress import Progress
+from lithograph.storage.open import Storage
+from lithograph.storage.schema import workflow_event
+
+_STAGES = (Stage.MENTIONS, Stage.ENTITIES, Stage.RELATIONS)
+
+
+class Tracker:
+    """Counts chunks by stage. `percent` counts what is done of all stages of all chunks; over restarts it never falls."""
+
+    def __init__(self, storage: Storage, owner: Owner) -> None:
+        self._owner = owner
+        self._done: Counter[Stage] = Counter()
+        self._total = 0
+        self._stage = Stage.CHUNK
+        self._used = Usage()
+        self._percent = _last_percent(storage, owner)
+        self._writer: JournalWriter | None = None
+
+    def watch(self, writer: JournalWriter) -> None:
+        """Tell of stages that begin and end through `writer`."""
+        self._writer = writer
+
+    def saw(self, progress: Progress) -> None:
+        """Take note of a chunk that has finished a stage."""
+        first = self._done[progress.stage] == 0
+        self._done[progress.stage] = progress.done
+        self._total, self._stage = progress.total, progress.stage
+        self._used += sum((report.usage for report in progress.found.reports), Usage())
+        whole = self._total * len(_STAGES)
+        done = sum(self._done[stage] for stage in _STAGES)
+        self._percent = max(self._percent, round(100 * done / whole, 1) if whole else 100.0)
+        if first:
+            self._tell("stage.started", progress.stage)
+        if progress.done == progress.total:
+            self._tell("stage.completed", progress.stage)
+
+    def progress(self) -> dict[str, object]:
+        """Return what every event carries: stage, chunks done and to do in it, percent of everything, tokens, cost."""
+        return {
+            "stage": self._stage,
+            "done": self._done[self._stage],
+            "total": self._total,
+            "percent": self._percent,
+            "tokens": self._used.input_tokens + self._used.output_tokens,
+            "cost_usd": self._used.cost_usd,
+        }
+
+    def _tell(self, kind: str, stage: Stage) -> None:
+        if self._writer is not None:
+            event = EventRow(kind, msgspec.json.encode(self.progress()).decode())
+            self._writer.later(f"{kind}/{stage}", Write(self._owner, events=(event,)))
+
+
+def _last_percent(storage: Storage, owner: Owner) -> float:
+    c = workflow_event.c
+    query = select(c.payload).where(c.execution_id == owner.execution_id).order_by(c.seq.desc()).limit(20)
+    with storage.read() as connection:
+        payloads = connection.execute(query).scalars().all()
+    return max((float(payload.get("percent", 0.0)) for payload in payloads), default=0.0)
