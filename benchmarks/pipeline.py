@@ -7,7 +7,8 @@ relations a chunk. Its own time is measured inside the same run and subtracted: 
 warmed every cache in the run that recorded them, and would hold the answers in the memory that is measured here.
 What is left of its cost is two clock readings an answer, which count against the pipeline.
 
-Each workload runs in a process of its own, cold. Its peak is `ru_maxrss`, which counts everything: the interpreter, the
+Each workload runs in a process of its own. What is loaded or computed once, on first use, is the "set-up" and counts
+for no chunk. A process's peak is `ru_maxrss`, which counts everything: the interpreter, the
 libraries and the ontology, shown as "import" and "ready". This process imports nothing heavy, because a child's
 `ru_maxrss` begins with its parent's. "kept" holds the results of all documents to the end, "dropped" one at a time.
 Growth is the slope of log CPU time over log characters, for documents one after another and for one long document.

@@ -12,3 +12,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared data sets are not here")
     return folder
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that async tests run on."""
+    return "asyncio"

@@ -1,0 +1,102 @@
+"""The published graph."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+# As they were when this was released, so not taken from the schema.
+Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    _entities()
+    _relations()
+
+
+def _entities() -> None:
+    op.create_table(
+        "entity",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("execution_id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("label", sa.Text, nullable=False),
+        sa.Column("types", Document, nullable=False),
+        sa.Column("aliases", Document, nullable=False),
+        sa.Column("attributes", Document, nullable=False),
+        sa.Column("confidence", sa.Float, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "id", name="pk_entity"),
+        _of_execution("entity"),
+    )
+    op.create_index("ix_entity_organization_id_label", "entity", ["organization_id", "label"])
+    op.create_table(
+        "mention",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("execution_id", sa.Text, nullable=False),
+        sa.Column("entity_id", sa.Text, nullable=False),
+        sa.Column("document_id", sa.Text, nullable=False),
+        sa.Column("start", Number, nullable=False),
+        sa.Column("end", Number, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("confidence", sa.Float, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "entity_id", "document_id", "start", "end", name="pk_mention"),
+        sa.ForeignKeyConstraint(
+            ["execution_id", "entity_id"],
+            ["entity.execution_id", "entity.id"],
+            ondelete="CASCADE",
+            name="fk_mention_execution_id_entity_id",
+        ),
+    )
+
+
+def _relations() -> None:
+    op.create_table(
+        "relation",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("execution_id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("subject_id", sa.Text, nullable=False),
+        sa.Column("predicate", sa.Text, nullable=False),
+        sa.Column("object_id", sa.Text),
+        sa.Column("literal", Document),
+        sa.Column("confidence", sa.Float, nullable=False),
+        sa.Column("flags", Document, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "id", name="pk_relation"),
+        _of_execution("relation"),
+    )
+    for column in ("subject_id", "object_id"):
+        op.create_index(f"ix_relation_execution_id_{column}", "relation", ["execution_id", column])
+    op.create_table(
+        "evidence",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("execution_id", sa.Text, nullable=False),
+        sa.Column("relation_id", sa.Text, nullable=False),
+        sa.Column("document_id", sa.Text, nullable=False),
+        sa.Column("start", Number, nullable=False),
+        sa.Column("end", Number, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", "relation_id", "document_id", "start", "end", name="pk_evidence"),
+        sa.ForeignKeyConstraint(
+            ["execution_id", "relation_id"],
+            ["relation.execution_id", "relation.id"],
+            ondelete="CASCADE",
+            name="fk_evidence_execution_id_relation_id",
+        ),
+    )
+
+
+def _of_execution(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["execution_id"],
+        ["workflow_execution.id"],
+        ondelete="CASCADE",
+        name=f"fk_{table}_execution_id",
+    )

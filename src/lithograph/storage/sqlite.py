@@ -1,0 +1,89 @@
+"""SQLite: how its connections are set up, and how a transaction begins."""
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+BEGIN: Final = "lithograph_begin"
+"""The execution option that says how a connection's next transactions begin: `DEFERRED` (default) or `IMMEDIATE`."""
+
+_CHECKPOINT_PAGES: Final = 1000
+"""4 MB at 4 KB a page: the log stays small enough to be read through quickly after a kill."""
+
+_LOG_BYTES: Final = 64 << 20
+"""What the log is cut down to after one large transaction has blown it up."""
+
+
+def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
+    """Return an engine for the file at `path`; `busy_timeout` is how many seconds a connection waits for a lock.
+
+    The driver begins and commits nothing by itself (`isolation_level=None`): every transaction, also one of DDL, is
+    begun here. A connection may wander between threads, one at a time.
+    """
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(path)),
+        connect_args={"isolation_level": None, "timeout": busy_timeout, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: "DBAPIConnection", record: "ConnectionPoolEntry") -> None:  # noqa: ARG001
+        cursor = connection.cursor()
+        for pragma in (
+            "foreign_keys = ON",
+            "synchronous = FULL",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+            f"journal_size_limit = {_LOG_BYTES}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
+
+    return engine
+
+
+def set_query_only(connection: Connection, wanted: bool) -> None:
+    """Let the connection below refuse all writes, or allow them again. Outside of a transaction."""
+    _set(connection, "query_only", wanted)
+
+
+def set_foreign_keys(connection: Connection, wanted: bool) -> None:
+    """Have the connection below enforce foreign keys, or not. Outside of a transaction; inside, SQLite ignores it."""
+    _set(connection, "foreign_keys", wanted)
+
+
+def _set(connection: Connection, pragma: str, wanted: bool) -> None:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is ours
+    driver.execute(f"PRAGMA {pragma} = {'ON' if wanted else 'OFF'}")
+
+
+def journal_mode(engine: Engine) -> str:
+    """Return how the file keeps its transactions: `wal` when it is as it should be."""
+    return _ask(engine, "PRAGMA journal_mode")
+
+
+def switch_to_wal(engine: Engine) -> bool:
+    """Have the file keep its transactions in a write-ahead log, and return whether that is possible where it lies.
+
+    Nobody else may use the file meanwhile, or the switch fails at once.
+    """
+    return _ask(engine, "PRAGMA journal_mode = WAL") == "wal"
+
+
+def _ask(engine: Engine, pragma: str) -> str:
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        (answer,) = cursor.execute(pragma).fetchone()
+        return str(answer)
+    finally:
+        raw.close()

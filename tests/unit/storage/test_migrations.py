@@ -1,0 +1,84 @@
+"""The revisions and the schema say the same."""
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from lithograph.storage.migrate import SCRIPTS
+from lithograph.storage.open import Storage, open_storage
+from lithograph.storage.revision import HEAD
+from lithograph.storage.schema import metadata
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    with open_storage(f"sqlite:///{tmp_path_factory.mktemp('migrated')}/graph.db") as storage:
+        yield storage
+
+
+def scripts() -> ScriptDirectory:
+    configuration = Config()
+    configuration.set_main_option("script_location", str(SCRIPTS))
+    configuration.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(configuration)
+
+
+def statements(connection: Connection) -> dict[str, str]:
+    """Return what made each table and index."""
+    rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+
+
+def test_the_newest_revision_is_the_one_that_opening_expects() -> None:
+    assert scripts().get_heads() == [HEAD]
+
+
+def test_an_upgraded_database_has_the_schema(migrated: Storage) -> None:
+    with migrated.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_revisions_make_what_the_schema_makes_to_the_letter(migrated: Storage) -> None:
+    fresh = create_engine("sqlite://")
+    with migrated.read() as upgraded, fresh.connect() as made:
+        metadata.create_all(made)
+        assert statements(upgraded) == statements(made)
+    fresh.dispose()
+
+
+def test_the_revisions_make_what_the_schema_makes_on_postgresql() -> None:
+    written = io.StringIO()
+    context = MigrationContext.configure(
+        dialect_name="postgresql", opts={"as_sql": True, "output_buffer": written, "target_metadata": metadata}
+    )
+    with Operations.context(context):
+        for script in reversed(list(scripts().walk_revisions())):
+            script.module.upgrade()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    wanted = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.tables.values()]
+    wanted += [
+        str(CreateIndex(index).compile(dialect=dialect))
+        for table in metadata.tables.values()
+        for index in table.indexes
+    ]
+    assert {_plain(one) for one in written.getvalue().split(";")} - {""} == {_plain(one) for one in wanted}
+
+
+def _plain(statement: str) -> str:
+    return re.sub(r"\s+", " ", statement).strip()
+
+
+def test_the_revisions_are_shipped_with_the_package() -> None:
+    assert {path.name for path in Path(SCRIPTS, "versions").glob("0*.py")} == {"0001_durable.py", "0002_graph.py"}
