@@ -53,7 +53,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "gold" / "dev.j
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
-    settings = ExtractionSettings(sweep=options.sweep, candidates=options.candidates)
+    settings = ExtractionSettings(sweep=options.sweep, properties=options.properties)
     make = _rules if options.extractor == "rules" else _oracle(Stray(options.stray))
     by_source: defaultdict[str, list[Observation]] = defaultdict(list)
     for seen in observations(options.data, make, settings, options.limit):
@@ -103,6 +103,7 @@ def report(group: Sequence[Observation]) -> Iterator[str]:
     yield _row("", "  floor: same text, same class", all_of.floor_cubed)
     yield _row("relations", "all", all_of.relations)
     yield _share("", "recall in one chunk", all_of.supported)
+    yield _share("", "  between what the ends were merged with", all_of.kept)
     yield _share("", "  as chunks state it, before Resolve", all_of.stated)
     yield _share("conformance", "ends fit domain and range", all_of.fitting)
     yield _share("", "classes and properties known", all_of.known)
@@ -176,7 +177,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-sweep", dest="sweep", action="store_false")
     parser.add_argument("--losses", action="store_true", help="what was lost, by cause")
     parser.add_argument("--stray", choices=tuple(Stray), default=Stray.BY_SURFACE, help="the oracle on other mentions")
-    parser.add_argument("--candidates", type=int, default=ExtractionSettings().candidates, help="terms offered")
+    parser.add_argument("--properties", type=int, default=ExtractionSettings().properties, help="properties offered")
     return parser.parse_args(arguments)
 
 

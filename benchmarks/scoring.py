@@ -40,6 +40,10 @@ class Tally:
     relations: Score
     supported: Share
     """Those marked relations whose two ends and marked evidence lie in one chunk: how many were found."""
+    kept: Share
+    """Of the same: how many the graph states of entities that the marked ends are among, whatever was merged with
+    them.
+    """
     stated: Share
     """Of the same: how many some chunk's own answer states, before entities are resolved."""
     triples: Score
@@ -83,6 +87,7 @@ def tally(seen: Observation) -> Tally:
         floor_cubed=b_cubed(floor, theirs),
         relations=Score.of(predicted, expected),
         supported=Share(len(supported & predicted), len(supported)),
+        kept=Share(len(supported & kept_facts(seen)), len(supported)),
         stated=Share(len(supported & stated_facts(seen)), len(supported)),
         triples=micro(triples(seen), marked_triples(notes)),
         fitting=Share(sum(not relation.flags for relation in graph.relations), len(graph.relations)),
@@ -116,6 +121,24 @@ def facts(seen: Observation) -> set[Fact]:
         return _literal(value) if isinstance(value, Literal) else meant.get(value, ("unknown", value))
 
     return {(end(r.subject), r.predicate, end(r.object)) for r in seen.result.graph.relations}
+
+
+def kept_facts(seen: Observation) -> set[Fact]:
+    """Return the relations of the graph between all gold entities that have a mention at their ends."""
+    among: dict[EntityId, set[End]] = {}
+    for entity in seen.result.graph.entities:
+        marks = (seen.annotations.at(mention.span.start, mention.span.end) for mention in entity.mentions)
+        among[entity.id] = {mark.entity for mark in marks if mark is not None}
+
+    def ends(value: EntityId | Literal) -> set[End]:
+        return {_literal(value)} if isinstance(value, Literal) else among[value]
+
+    return {
+        (subject, relation.predicate, target)
+        for relation in seen.result.graph.relations
+        for subject in ends(relation.subject)
+        for target in ends(relation.object)
+    }
 
 
 def stated_facts(seen: Observation) -> set[Fact]:

@@ -12,9 +12,12 @@ def elect(ballots: Iterable[tuple[tuple[Iri, ...], float]]) -> tuple[Iri, ...]:
     A ballot is some types, its class first, and its weight. The others follow by the weight of all votes, then by IRI.
     The order of ballots does not matter.
     """
+    ballots = sorted(ballots)
+    if len(ballots) == 1 and len(ballots[0][0]) == 1:
+        return ballots[0][0]
     as_class: defaultdict[Iri, float] = defaultdict(float)
     at_all: defaultdict[Iri, float] = defaultdict(float)
-    for types, weight in sorted(ballots):
+    for types, weight in ballots:
         as_class[types[0]] += weight
         for iri in types:
             at_all[iri] += weight

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+import anyio.lowlevel
+
 from lithograph.errors import ActivityError, LithographError
 
 I = TypeVar("I")  # noqa: E741  # an activity has an input and an output; the letters are the design's
@@ -29,6 +31,7 @@ class InlineActivities:
 
     async def run(self, name: str, function: Callable[[I], Awaitable[O]], input: I) -> O:  # noqa: A002
         """Return `function(input)`; raises `ActivityError` when it raises a `LithographError`."""
+        await anyio.lowlevel.checkpoint()  # an extractor that never waits must not keep everything else waiting
         try:
             return await function(input)
         except LithographError as error:

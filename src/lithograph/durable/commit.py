@@ -5,7 +5,7 @@ The statements are written for the database's driver, since they decide what an 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
@@ -108,7 +108,7 @@ class SqliteCommit:
         """Commit `writes` in one transaction; see `CommitGroup`."""
         reached(Transaction.JOURNAL, Moment.BEFORE)
         with self._storage.translated():
-            cursor: Cursor = self._raw.cursor()
+            cursor = cast("Cursor", self._raw.cursor())
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 verdicts = self._write(cursor, writes)

@@ -42,14 +42,15 @@ class Questions:
         """Return the question what `mentions` of `chunk` are."""
         limit = self._settings.candidates
         classes = self._candidates.classes(chunk.text, limit=limit)
-        attributes = self._candidates.attributes(chunk.text, (known.iri for known in classes), limit=limit)
+        offered = (known.iri for known in classes)
+        attributes = self._candidates.attributes(chunk.text, offered, limit=self._settings.properties)
         sentences = tuple(chunk.sentence_of(mention.span) for mention in mentions)
         return EntityQuestion(chunk, mentions, sentences, classes, attributes)
 
     def relations(self, chunk: Chunk, candidates: Sequence[Candidate]) -> RelationQuestion:
         """Return the question what holds between `candidates` of `chunk`."""
         types = {iri for candidate in candidates for iri in candidate.types}
-        properties = self._candidates.properties(chunk.text, types, limit=self._settings.candidates)
+        properties = self._candidates.properties(chunk.text, types, limit=self._settings.properties)
         return RelationQuestion(chunk, candidates, properties)
 
 

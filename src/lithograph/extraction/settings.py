@@ -26,7 +26,9 @@ class Constraint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
-    """Thresholds are from 0 to 1; `candidates` and `batch` are counts; `concurrency` is chunks in work at once."""
+    """Thresholds are from 0 to 1; `candidates`, `properties` and `batch` are counts; `concurrency` is chunks in work
+    at once.
+    """
 
     chunks: ChunkSettings = field(default_factory=ChunkSettings)
     least_confidence: float = 0.5
@@ -36,7 +38,9 @@ class ExtractionSettings:
     proposed.
     """
     candidates: int = 60
-    """Classes, and properties, that one question offers at most."""
+    """Classes that one question offers at most."""
+    properties: int = 120
+    """Properties that one question offers at most, of those whose domain and range fit."""
     batch: int = 20
     """Mentions whose classes are asked for at once, at most."""
     constraint: Constraint = Constraint.FLAG
@@ -47,6 +51,6 @@ class ExtractionSettings:
         for name in ("least_confidence", "fuzzy_threshold"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must lie between 0 and 1")
-        for name in ("candidates", "batch", "concurrency"):
+        for name in ("candidates", "properties", "batch", "concurrency"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1")

@@ -3,13 +3,11 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from lithograph.documents.limits import DEFAULT_LIMITS
@@ -19,14 +17,10 @@ from lithograph.domain.fragment import Missing, Stage
 from lithograph.domain.graph import KnowledgeGraph
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, ChunkId, DocumentId, OrganizationId, digest
 from lithograph.domain.result import ExtractionResult, combine
-from lithograph.durable.activity import InlineActivities
 from lithograph.errors import DocumentError, UsageError
 from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import OnMissing
-
-I = TypeVar("I")  # noqa: E741  # as in `durable.activity`
-O = TypeVar("O")  # noqa: E741
 
 
 def unheard(document: Document) -> None:
@@ -59,7 +53,7 @@ async def extract_files(
             identity = await anyio.to_thread.run_sync(_identity, path, organization_id, readable)
             results.setdefault(identity, _unread(identity, outcome, organization_id))
         elif outcome.id not in results:
-            results[outcome.id] = await pipeline.run(outcome, activities=_Yielding(), progress=progress)
+            results[outcome.id] = await pipeline.run(outcome, progress=progress)
     return combine(results.values())
 
 
@@ -130,11 +124,3 @@ def _identity(path: Path, organization_id: OrganizationId, readable: Set[Documen
 def _unread(identity: DocumentId, error: DocumentError, organization_id: OrganizationId) -> ExtractionResult:
     missing = Missing(identity, chunk=ChunkId(""), start=0, end=0, stage=Stage.READ, error=str(error), attempts=1)
     return ExtractionResult(organization_id, documents=(), graph=KnowledgeGraph(), missing=(missing,))
-
-
-class _Yielding(InlineActivities):
-    """Lets others have a turn before every activity, so that work which never waits can still be cancelled."""
-
-    async def run(self, name: str, function: Callable[[I], Awaitable[O]], input: I) -> O:  # noqa: A002
-        await anyio.lowlevel.checkpoint()
-        return await super().run(name, function, input)

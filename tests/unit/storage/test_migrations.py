@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -78,7 +77,3 @@ def test_the_revisions_make_what_the_schema_makes_on_postgresql() -> None:
 
 def _plain(statement: str) -> str:
     return re.sub(r"\s+", " ", statement).strip()
-
-
-def test_the_revisions_are_shipped_with_the_package() -> None:
-    assert {path.name for path in Path(SCRIPTS, "versions").glob("0*.py")} == {"0001_durable.py", "0002_graph.py"}

@@ -60,7 +60,8 @@ KIND_WORDS: dict[str, frozenset[str]] = {
     "company": frozenset("press works mills brewery airlines airways railway railroad records studios motors".split()),
     "place": frozenset(
         "river lake mountain mount island islands bay gulf sea ocean street road avenue park city town village county "
-        "district province state kingdom republic valley bridge airport station palace castle cape sound strait hill".split()
+        "district province state kingdom republic valley bridge airport station palace castle cape sound strait "
+        "hill".split()
     ),
     "work": frozenset(
         "atlas chart plan map novel symphony album book film catalogue directions times observer".split()

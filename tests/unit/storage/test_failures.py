@@ -1,0 +1,133 @@
+"""The errors are SQLite's and the system's own; those that cannot be had here carry the code that they would carry."""
+
+import errno
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError
+
+from lithograph.errors import FencedError, StorageError
+from lithograph.storage.failures import translated
+from lithograph.storage.open import open_storage
+from lithograph.storage.schema import organization
+
+NAME = Path("some/graph.db")
+
+
+def coded(code: int) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("as SQLite says it")
+    error.sqlite_errorcode = code
+    return error
+
+
+def sentence(error: Exception) -> str:
+    with pytest.raises(StorageError) as caught, translated(NAME):
+        raise error
+    assert caught.value.__cause__ is error
+    return str(caught.value)
+
+
+def test_a_full_disk_loses_nothing_and_work_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    with open_storage(f"sqlite:///{tmp_path}/graph.db") as storage:
+        with storage.write() as connection:
+            connection.execute(insert(organization), {"id": "first", "created_at": ""})
+        with pytest.raises(
+            StorageError, match=r"graph\.db could not be written, since the disk is full; free some space"
+        ):
+            with storage.write() as connection:
+                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+                connection.execute(insert(organization), {"id": "x" * 100_000, "created_at": ""})
+        storage.close()
+        with storage.write() as connection:
+            connection.execute(insert(organization), {"id": "second", "created_at": ""})
+        with storage.read() as connection:
+            assert connection.exec_driver_sql("SELECT id FROM organization ORDER BY id").scalars().all() == [
+                "first",
+                "second",
+            ]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "graph.db"
+    url = f"sqlite:///{file}"
+    with open_storage(url) as storage, storage.write() as connection:
+        connection.execute(insert(organization), [{"id": str(n) * 500, "created_at": ""} for n in range(100)])
+    with file.open("r+b") as opened:
+        opened.seek(2 * 4096)
+        opened.write(b"\xff" * (file.stat().st_size - 2 * 4096))
+    with pytest.raises(StorageError, match=r"graph\.db is damaged; keep a copy"), open_storage(url) as storage:
+        with storage.read() as connection:
+            connection.exec_driver_sql("SELECT * FROM organization").all()
+
+
+def test_a_read_only_database_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "graph.db"
+    sqlite3.connect(file).execute("CREATE TABLE t (x)").connection.close()
+    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
+    with pytest.raises(StorageError, match=r"^some/graph\.db could not be written, since the file, its folder"):
+        with translated(NAME):
+            connection.execute("INSERT INTO t VALUES (1)")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_IOERR_FSYNC, "its disk reported an error"),
+        (sqlite3.SQLITE_CANTOPEN, "cannot be opened; check that its folder exists"),
+        (sqlite3.SQLITE_BUSY_RECOVERY, "locked by another process"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "moved, replaced or deleted"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "is read-only"),
+    ],
+)
+def test_extended_codes_are_understood(code: int, said: str) -> None:
+    assert said in sentence(coded(code))
+    assert said in sentence(DBAPIError("SELECT 1", None, coded(code)))
+
+
+def test_an_error_of_a_disk_without_room_is_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 4096}))
+    assert "the disk is full" in sentence(coded(sqlite3.SQLITE_IOERR_SHMSIZE))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "is read-only"), (errno.EIO, "its disk reported an error")],
+)
+def test_the_system_has_its_say(number: int, said: str) -> None:
+    assert said in sentence(OSError(number, "as the system says it"))
+    assert said in sentence(OSError(number, "as the system says it", f"{NAME}.lock"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        coded(sqlite3.SQLITE_ERROR),
+        sqlite3.ProgrammingError("Cannot operate on a closed database."),
+        FencedError("another worker"),
+        ValueError("nothing to do with it"),
+        OSError(errno.ENOSPC, "no room", "result.json"),
+    ],
+)
+def test_what_is_not_the_database_passes_unchanged(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, translated(NAME):
+        raise error
+    assert caught.value is error
+
+
+class OperationalError(Exception):
+    """psycopg's, as far as it is looked at."""
+
+    def __init__(self, message: str, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+def test_a_server_is_named_with_its_reason() -> None:
+    gone = OperationalError("connection refused\nIs the server running?")
+    assert "cannot be used at the moment (connection refused)" in sentence(DBAPIError(None, None, gone))
+    full = OperationalError("could not extend file", "53100")
+    assert "the server's disk is full" in sentence(DBAPIError(None, None, full))
