@@ -1,4 +1,4 @@
-"""Journaled activities: a finished one gives its result back, an unfinished one runs, and its result is durable first."""
+"""Journaled activities: a finished one gives its result back; the result of another is durable before it is used."""
 
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -29,7 +29,7 @@ class _Waiting:
 
 
 class JournalWriter:
-    """Commits groups in a thread of its own, one transaction at a time. A context manager; made and used on one loop."""
+    """Commits groups in a thread of its own, one transaction at a time. A context manager, for one loop."""
 
     def __init__(self, commit: CommitGroup) -> None:
         self._commit = commit

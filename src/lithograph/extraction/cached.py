@@ -29,7 +29,7 @@ Answer = TypeVar("Answer", MentionAnswer, EntityAnswer, RelationAnswer)
 
 
 class CachedExtractor:
-    """Asks `extractor` what `cache` does not have. `scope` is hashed into every key: the ontology that is asked about."""
+    """Asks `extractor` what `cache` does not have. `scope` is hashed into every key: the ontology asked about."""
 
     def __init__(self, extractor: Extractor, cache: ResponseCache, scope: str) -> None:
         self._extractor, self._cache = extractor, cache

@@ -1,4 +1,4 @@
-"""Materials: the documents and ontologies that executions work on, kept with them so that any worker can go on alone."""
+"""Materials: the documents and ontologies that executions work on, kept so that any worker can go on with them."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -17,7 +17,7 @@ _STAGES = (Stage.MENTIONS, Stage.ENTITIES, Stage.RELATIONS)
 
 
 class Tracker:
-    """Counts chunks by stage. `percent` counts what is done of all stages of all chunks; over restarts it never falls."""
+    """Counts chunks by stage. `percent` is of all stages of all chunks, and never falls, not even over a restart."""
 
     def __init__(self, storage: Storage, owner: Owner) -> None:
         self._owner = owner

@@ -1,0 +1,58 @@
+"""The documentation runs: every Python example, and every command that the quickstart tells a newcomer to type."""
+
+import io
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [body for found, body in _BLOCK.findall(page.read_text()) if found == language]
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which `litho demo` has run."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-m", "lithograph", "demo"], check=True, capture_output=True)
+    return tmp_path
+
+
+def test_the_example_in_the_readme_prints_what_it_says() -> None:
+    (example,) = blocks(ROOT / "README.md", "python")
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})
+    expected = [line.removeprefix("# ") for line in example.splitlines() if line.startswith("# ")]
+    assert printed.getvalue().splitlines() == expected
+
+
+def test_the_quickstart_works_from_its_first_line_to_its_last(demo: Path) -> None:
+    commands = [line for block in blocks(ROOT / "docs/quickstart.md", "console") for line in block.splitlines()]
+    typed = [line.removeprefix("$ .venv/bin/litho ") for line in commands if line.startswith("$ .venv/bin/litho ")]
+    assert len(typed) >= 2
+    for line in typed:
+        done = subprocess.run(
+            [sys.executable, "-m", "lithograph", *shlex.split(line)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert (demo / "graph.json").stat().st_size > 10_000
+    for example in blocks(ROOT / "docs/quickstart.md", "python"):
+        exec(compile(example, "quickstart.md", "exec"), {})
+    assert (demo / "graph.ttl").read_bytes().startswith(b"@prefix")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_something(page: Path) -> None:
+    for target in _LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
