@@ -42,9 +42,8 @@ def test_the_quickstart_works_from_its_first_line_to_its_last(demo: Path) -> Non
     typed = [line.removeprefix("$ .venv/bin/litho ") for line in commands if line.startswith("$ .venv/bin/litho ")]
     assert len(typed) >= 2
     for line in typed:
-        done = subprocess.run(
-            [sys.executable, "-m", "lithograph", *shlex.split(line)], capture_output=True, text=True, check=False
-        )
+        command = [sys.executable, "-m", "lithograph", *shlex.split(line)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     assert (demo / "graph.json").stat().st_size > 10_000
     for example in blocks(ROOT / "docs/quickstart.md", "python"):

@@ -35,7 +35,7 @@ class Storage:
         self.path = path
         """The file; None on a server."""
         self.engine = engine
-        self.name = str(path) if path else engine.url.render_as_string(hide_password=True)
+        self.name = str(path) if path else make_url(url).render_as_string(hide_password=True)
         """What messages call it: the file, or the URL without its password."""
 
     def __repr__(self) -> str:

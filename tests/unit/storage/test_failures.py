@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from lithograph.errors import FencedError, StorageError
@@ -29,47 +29,48 @@ def sentence(error: Exception) -> str:
     return str(caught.value)
 
 
+def add(connection: Connection, *ids: str) -> None:
+    connection.execute(insert(organization), [{"id": one, "created_at": ""} for one in ids])
+
+
+def fill(connection: Connection) -> None:
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    add(connection, "x" * 100_000)
+
+
 def test_a_full_disk_loses_nothing_and_work_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    full = r"graph\.db could not be written, since the disk is full; free some space"
     with open_storage(f"sqlite:///{tmp_path}/graph.db") as storage:
         with storage.write() as connection:
-            connection.execute(insert(organization), {"id": "first", "created_at": ""})
-        with pytest.raises(
-            StorageError, match=r"graph\.db could not be written, since the disk is full; free some space"
-        ):
-            with storage.write() as connection:
-                pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-                connection.execute(insert(organization), {"id": "x" * 100_000, "created_at": ""})
-        storage.close()
+            add(connection, "first")
+        with pytest.raises(StorageError, match=full), storage.write() as connection:
+            fill(connection)
+        storage.close()  # the limit was this connection's
         with storage.write() as connection:
-            connection.execute(insert(organization), {"id": "second", "created_at": ""})
+            add(connection, "second")
         with storage.read() as connection:
-            assert connection.exec_driver_sql("SELECT id FROM organization ORDER BY id").scalars().all() == [
-                "first",
-                "second",
-            ]
+            assert set(connection.scalars(select(organization.c.id))) == {"first", "second"}
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "graph.db"
-    url = f"sqlite:///{file}"
-    with open_storage(url) as storage, storage.write() as connection:
-        connection.execute(insert(organization), [{"id": str(n) * 500, "created_at": ""} for n in range(100)])
+    with open_storage(f"sqlite:///{file}") as storage, storage.write() as connection:
+        add(connection, *(str(n) * 500 for n in range(100)))
     with file.open("r+b") as opened:
         opened.seek(2 * 4096)
         opened.write(b"\xff" * (file.stat().st_size - 2 * 4096))
-    with pytest.raises(StorageError, match=r"graph\.db is damaged; keep a copy"), open_storage(url) as storage:
-        with storage.read() as connection:
-            connection.exec_driver_sql("SELECT * FROM organization").all()
+    with pytest.raises(StorageError, match=r"graph\.db is damaged; keep a copy"):
+        open_storage(f"sqlite:///{file}")
 
 
 def test_a_read_only_database_is_named(tmp_path: Path) -> None:
     file = tmp_path / "graph.db"
     sqlite3.connect(file).execute("CREATE TABLE t (x)").connection.close()
     connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)
-    with pytest.raises(StorageError, match=r"^some/graph\.db could not be written, since the file, its folder"):
-        with translated(NAME):
-            connection.execute("INSERT INTO t VALUES (1)")
+    read_only = r"^some/graph\.db could not be written, since the file, its folder"
+    with pytest.raises(StorageError, match=read_only), translated(NAME):
+        connection.execute("INSERT INTO t VALUES (1)")
     connection.close()
 
 

@@ -3,7 +3,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from lithograph.errors import StorageError, UsageError
@@ -52,12 +52,16 @@ def test_what_was_written_is_there_after_opening_again(url: str) -> None:
 def test_an_error_rolls_everything_back_and_the_next_transaction_works(url: str) -> None:
     with open_storage(url) as storage:
         with pytest.raises(KeyError), storage.write() as connection:
-            connection.execute(insert(organization), ROW)
-            connection.exec_driver_sql("CREATE TABLE stray (x)")  # the driver would once have committed before this
-            raise KeyError
+            _change_and_fail(connection)
         assert ids(storage) == []
         with storage.write() as connection:
             connection.exec_driver_sql("CREATE TABLE stray (x)")
+
+
+def _change_and_fail(connection: Connection) -> None:
+    connection.execute(insert(organization), ROW)
+    connection.exec_driver_sql("CREATE TABLE stray (x)")  # by itself, the driver would not begin for this
+    raise KeyError
 
 
 def test_a_violated_constraint_reaches_the_caller_as_such(url: str) -> None:
@@ -134,8 +138,7 @@ def test_postgresql_without_its_driver_is_one_sentence(monkeypatch: pytest.Monke
 def test_a_password_is_not_shown(url: str) -> None:
     with open_storage(url) as storage:
         shown = Storage("postgresql://me:hush@host/x", "postgresql", None, storage.engine)
-        shown.engine = storage.engine
-        assert "hush" not in repr(shown)
+        assert repr(shown) == "Storage('postgresql://me:***@host/x')"
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, url: str) -> None:
