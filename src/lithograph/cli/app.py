@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lithograph.cli import demo, extract, ontology
+from lithograph.cli import demo, extract, migrate, ontology
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
 from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command()(extract.extract)
 app.command()(demo.demo)
+app.command()(migrate.migrate)
 app.add_typer(ontology.app, name="ontology")
 
 

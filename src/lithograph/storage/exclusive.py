@@ -47,7 +47,7 @@ def _take(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if True:
+        if _is_at(descriptor, path):
             return descriptor
     except BlockingIOError:
         pass

@@ -64,6 +64,7 @@ _SYSTEM: Final = {
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
     errno.EIO: _DISK,
+    errno.ENOENT: _REPLACED,
     errno.EMFILE: _CLOSED,
     errno.ENFILE: _CLOSED,
 }

@@ -14,9 +14,6 @@ from lithograph.storage.failures import translated
 from lithograph.storage.revision import HEAD, revision_of
 from lithograph.storage.sqlite import BEGIN, journal_mode, set_query_only, sqlite_engine
 
-DEFAULT_URL: Final = "sqlite:///.lithograph/graph.db"
-"""Where a command keeps its work unless it is told otherwise: in the current folder."""
-
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that a connection waits for a lock which another process holds."""
 

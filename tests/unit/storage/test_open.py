@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from lithograph.errors import StorageError, UsageError
-from lithograph.storage.open import DEFAULT_URL, Storage, open_storage
+from lithograph.storage.location import DEFAULT_URL
+from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import organization, workflow_event
 
 ROW = {"id": "acme", "created_at": "2026-01-01T00:00:00Z"}
@@ -62,6 +63,14 @@ def _change_and_fail(connection: Connection) -> None:
     connection.execute(insert(organization), ROW)
     connection.exec_driver_sql("CREATE TABLE stray (x)")  # by itself, the driver would not begin for this
     raise KeyError
+
+
+def test_the_driver_begins_nothing_by_itself(url: str) -> None:
+    with open_storage(url) as storage:
+        raw = storage.engine.raw_connection()
+        raw.cursor().execute("INSERT INTO organization VALUES ('acme', '')")
+        assert ids(storage) == ["acme"]
+        raw.close()
 
 
 def test_a_violated_constraint_reaches_the_caller_as_such(url: str) -> None:
