@@ -1,8 +1,11 @@
 """What tests of several folders share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from lithograph.storage.open import Storage, open_storage
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,10 @@ def shared_data() -> Path:
 def anyio_backend() -> str:
     """The event loop that async tests run on."""
     return "asyncio"
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    """An SQLite database of its own for each test."""
+    with open_storage(f"sqlite:///{tmp_path}/graph.db") as opened:
+        yield opened

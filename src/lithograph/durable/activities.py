@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any, Protocol, TypeVar
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from lithograph.durable.clock import Clock, timestamp
@@ -114,6 +115,7 @@ class JournaledActivities:
         Raises `ActivityError` when it failed for good, which is journaled too, and `FencedError` when the execution
         was lost to another worker.
         """
+        await anyio.lowlevel.checkpoint()  # a long journal that is read back must not keep everything else waiting
         key = input_hash(self._context, input)
         done = self._finished.get(name)
         if done is not None and done.input_hash == key:

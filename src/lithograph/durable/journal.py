@@ -1,15 +1,15 @@
 """The journal's writer: whatever has queued up while the last transaction ran goes into the next one.
 
 A caller of `commit` is answered after the transaction that holds its write. `later` is for what nobody waits for:
-marks that an activity runs, heartbeats; they ride along, and a mark is forgotten when its activity's result comes
-first.
+marks that an activity runs, answers that were paid for; they ride along, and a mark is forgotten when its activity's
+result comes first. All of it is written in the order in which it came.
 """
 
 import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -22,20 +22,20 @@ _LARGEST_GROUP = 5_000
 
 @dataclass(slots=True)
 class _Waiting:
-    """A write and who waits for it."""
+    """A write, or none where only its place in the order counts, and who waits for it, if anybody does."""
 
-    write: Write
-    answer: "asyncio.Future[None]"
+    write: Write | None
+    answer: "asyncio.Future[None] | None"
 
 
 class JournalWriter:
-    """Commits groups in a thread of its own, one transaction at a time. A context manager, for one loop."""
+    """Commits groups in a thread of its own, one transaction at a time. A context manager, used on one loop."""
 
     def __init__(self, commit: CommitGroup) -> None:
         self._commit = commit
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._marks: dict[tuple[str, str], Write] = {}
-        self._lock = threading.Lock()
+        self._queue: dict[object, _Waiting] = {}
+        self._changed = threading.Condition()
+        self._wanted = self._ended = False
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._loop = asyncio.get_running_loop()
 
@@ -46,8 +46,10 @@ class JournalWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Commit what is queued, then end the thread."""
-        self._queue.put(None)
+        """Commit what is queued and what rides along, then end the thread."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
         self._thread.join()
 
     async def commit(self, write: Write) -> None:
@@ -55,59 +57,62 @@ class JournalWriter:
 
         Raises `FencedError` when its epoch is over, `StorageError` when the database could not be written.
         """
-        answer = self._loop.create_future()
-        with self._lock:
-            for row in write.activities:
-                self._marks.pop((write.owner.execution_id, row.name), None)
-        self._queue.put(_Waiting(write, answer))
-        await answer
+        await self._put(write)
 
     def later(self, key: str, write: Write) -> None:
         """Put `write` into the next transaction; a later one under the same key takes its place until then."""
-        with self._lock:
-            self._marks[write.owner.execution_id, key] = write
+        name = (write.owner.execution_id, key)
+        with self._changed:
+            self._queue.pop(name, None)
+            self._queue[name] = _Waiting(write, None)
 
     async def flush(self) -> None:
-        """Return when what rides along is durable too."""
-        with self._lock:
-            marks, self._marks = list(self._marks.values()), {}
-        answers = [self._loop.create_future() for _ in marks]
-        for write, answer in zip(marks, answers, strict=True):
-            self._queue.put(_Waiting(write, answer))
-        for answer in answers:
-            await answer
+        """Return when everything that came before is durable or fenced off, what rides along too.
+
+        Raises `StorageError` when the database could not be written.
+        """
+        await self._put(None)
+
+    def _put(self, write: Write | None) -> "asyncio.Future[None]":
+        answer = self._loop.create_future()
+        with self._changed:
+            if write is not None:
+                for row in write.activities:
+                    self._queue.pop((write.owner.execution_id, row.name), None)
+            self._queue[answer] = _Waiting(write, answer)
+            self._wanted = True
+            self._changed.notify()
+        return answer
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group, ended = [first], False
-            try:
-                while len(group) < _LARGEST_GROUP:
-                    waiting = self._queue.get_nowait()
-                    if waiting is None:
-                        ended = True
-                        break
-                    group.append(waiting)
-            except Empty:
-                pass
+        while group := self._next():
             self._settle(group)
-            if ended:
-                return
+
+    def _next(self) -> list[_Waiting]:
+        """Wait until somebody waits, and return the next group; an empty one at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted or self._ended)
+            keys = list(islice(self._queue, _LARGEST_GROUP))
+            group = [self._queue.pop(key) for key in keys]
+            self._wanted = bool(self._queue)
+            return group
 
     def _settle(self, group: list[_Waiting]) -> None:
-        with self._lock:
-            marks, self._marks = list(self._marks.values()), {}
-        writes = [*marks, *(waiting.write for waiting in group)]
+        told = [waiting for waiting in group if waiting.write is not None]
         verdicts: Sequence[Exception | None]
+        failure: Exception | None = None
         try:
-            verdicts = self._commit(writes)[len(marks) :]
+            verdicts = self._commit([waiting.write for waiting in group if waiting.write is not None]) if told else []
         except Exception as error:  # whatever it is, it belongs to those who wait, not to this thread
-            verdicts = [error] * len(group)
-        answers = [waiting.answer for waiting in group]
-        self._loop.call_soon_threadsafe(_answer, answers, verdicts)
+            failure, verdicts = error, [error] * len(told)
+        answers = [(w.answer, verdict) for w, verdict in zip(told, verdicts, strict=True) if w.answer is not None]
+        answers += [(w.answer, failure) for w in group if w.write is None and w.answer is not None]
+        if answers:
+            self._loop.call_soon_threadsafe(_answer, answers)
 
 
-def _answer(answers: "Sequence[asyncio.Future[None]]", verdicts: Sequence[Exception | None]) -> None:
-    for answer, verdict in zip(answers, verdicts, strict=True):
+def _answer(answers: "Sequence[tuple[asyncio.Future[None], Exception | None]]") -> None:
+    for answer, verdict in answers:
         if answer.done():
             continue
         if verdict is None:

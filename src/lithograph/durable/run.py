@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 from sqlalchemy import func, select, update
 
 from lithograph.durable import executions, signals
@@ -104,7 +106,7 @@ async def run_execution(
     `FencedError` when the execution was lost to somebody else, `StorageError` when the database cannot be used; then,
     and when this is cancelled, the execution is left as it is, to be continued.
     """
-    with JournalWriter(SqliteCommit(worker.storage, worker.clock)) as writer:
+    with closing(SqliteCommit(worker.storage, worker.clock)) as commit, JournalWriter(commit) as writer:
         finished = await anyio.to_thread.run_sync(_load, worker.storage, owner)
         activities = JournaledActivities(
             owner=owner,
@@ -145,15 +147,18 @@ class _Run:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._beat)
-                tasks.start_soon(self._watch)
+                tasks.start_soon(self._watch, tasks)
                 outcome = await self._outcome(workflow, context)
                 tasks.cancel_scope.cancel()
         except ExceptionGroup as group:
             raise innermost(group) from group
         except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._writer.flush()
             self._release()
             raise
         with anyio.CancelScope(shield=True):
+            await self._writer.flush()
             await anyio.to_thread.run_sync(self._finish, outcome)
         return outcome.status
 
@@ -178,20 +183,22 @@ class _Run:
             until = timestamp(self._worker.clock.now() + lease.seconds)
             await self._writer.commit(Write(self._owner, lease_until=until))
 
-    async def _watch(self) -> None:
+    async def _watch(self, tasks: TaskGroup) -> None:
         while True:
             await self._worker.clock.sleep(_WATCH)
             await self._writer.flush()
-            for signal in await anyio.to_thread.run_sync(self._signals):
-                self._heeded.append(signal)
-                if signal.name == signals.CANCEL:
-                    self._stop(Outcome(Status.CANCELLED, {"reason": "cancelled by a signal"}))
-                    return
-                if signal.name == signals.PAUSE:
-                    self._activities.gate.close()
-                    await self._activities.gate.idle.wait()
-                    self._stop(Outcome(Status.SUSPENDED, {"reason": "paused by a signal", "waiting_for": None}))
-                    return
+            self._heeded += await anyio.to_thread.run_sync(self._signals)
+            asked = {signal.name for signal in self._heeded}
+            if signals.CANCEL in asked:
+                self._stop(Outcome(Status.CANCELLED, {"reason": "cancelled by a signal"}))
+                return
+            if signals.PAUSE in asked and not self._activities.gate.shut:
+                self._activities.gate.close()
+                tasks.start_soon(self._pause)
+
+    async def _pause(self) -> None:
+        await self._activities.gate.idle.wait()
+        self._stop(Outcome(Status.SUSPENDED, {"reason": "paused by a signal", "waiting_for": None}))
 
     def _signals(self) -> list[signals.Signal]:
         with self._worker.storage.read() as connection:

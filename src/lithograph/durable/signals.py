@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from lithograph.domain.ids import ExecutionId, OrganizationId, digest
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.durable.executions import get
+from lithograph.durable.executions import Execution, get
 from lithograph.durable.writes import Owner
 from lithograph.errors import StateError
 from lithograph.storage.open import Storage
@@ -92,3 +92,13 @@ def acknowledge(connection: "Connection", signal: Signal, now: str) -> None:
     """Say that a signal was acted on."""
     c = workflow_signal.c
     connection.execute(update(workflow_signal).where(c.id == signal.id).values(acknowledged=True, delivered_at=now))
+
+
+def withdraw(storage: Storage, execution: Execution, names: Sequence[str], clock: Clock) -> None:
+    """Say of every signal of these names that nobody has acted on that nobody will."""
+    c = workflow_signal.c
+    open_ones = (c.execution_id == execution.id) & c.signal_name.in_(names) & c.acknowledged.is_(False)
+    with transaction(storage, Transaction.CONTROL) as connection:
+        connection.execute(
+            update(workflow_signal).where(open_ones).values(acknowledged=True, delivered_at=timestamp(clock.now()))
+        )

@@ -1,0 +1,35 @@
+"""Lookup: an execution by its id, or by as much of its id as people care to type."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from lithograph.domain.ids import ExecutionId, OrganizationId
+from lithograph.durable.executions import Execution, get
+from lithograph.errors import UsageError
+from lithograph.storage.schema import workflow_execution
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+SHORTEST = 6
+"""Characters of an id, after the word that all ids begin with, that have to be given."""
+_WORD = "execution_"
+
+
+def find(connection: "Connection", organization_id: OrganizationId, given: str) -> Execution:
+    """Return the execution whose id begins with `given`, with or without the word `execution_`.
+
+    Raises `UsageError` when the organisation has none or several of them, or when too little is given.
+    """
+    wanted = given.strip().removeprefix(_WORD)
+    if len(wanted) < SHORTEST:
+        raise UsageError(f"{given!r} is too little of an id: give {SHORTEST} characters of it, as `litho list` shows")
+    c = workflow_execution.c
+    mine = (c.organization_id == organization_id) & c.id.startswith(_WORD + wanted, autoescape=True)
+    found = connection.execute(select(c.id).where(mine).limit(2)).scalars().all()
+    if len(found) > 1:
+        raise UsageError(f"several executions begin with {given!r}: give more of the id, as `litho list` shows it")
+    if not found:
+        raise UsageError(f"there is no execution {given!r}: `litho list` shows those there are")
+    return get(connection, organization_id, ExecutionId(found[0]))
