@@ -24,8 +24,9 @@ from lithograph.extraction.extractor import (
 )
 from lithograph.ontology.model import Kind, Ontology, OntologyClass, OntologyProperty
 
-PERSON, SAILOR, ORGANIZATION, PLACE, HARBOUR, HOTEL = (
-    Iri(f"http://example.org/{name}") for name in ("Person", "Sailor", "Organization", "Place", "Harbour", "Hotel")
+PERSON, SAILOR, WRITER, ORGANIZATION, PLACE, HARBOUR, HOTEL = (
+    Iri(f"http://example.org/{name}")
+    for name in ("Person", "Sailor", "Writer", "Organization", "Place", "Harbour", "Hotel")
 )
 WORKS_FOR, LIVES_IN, KNOWS, BORN, FOUNDED = (
     Iri(f"http://example.org/{name}") for name in ("worksFor", "livesIn", "knows", "born", "founded")
@@ -43,6 +44,7 @@ ONTOLOGY = Ontology(
         PERSON: OntologyClass(PERSON, "Person"),
         PLACE: OntologyClass(PLACE, "Place"),
         SAILOR: OntologyClass(SAILOR, "Sailor", parents=frozenset({PERSON})),
+        WRITER: OntologyClass(WRITER, "Writer", parents=frozenset({PERSON})),
     },
     {
         BORN: OntologyProperty(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lithograph.cli import demo, extract, migrate, ontology
+from lithograph.cli import control, demo, executions, extract, migrate, ontology
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
 from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
@@ -20,6 +20,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(extract.extract)
+app.command("list")(executions.list_executions)
+app.command()(executions.status)
+app.command()(executions.events)
+app.command()(executions.result)
+app.command()(control.pause)
+app.command()(control.resume)
+app.command()(control.cancel)
+app.command()(control.retry)
+app.command()(control.signal)
 app.command()(demo.demo)
 app.command()(migrate.migrate)
 app.add_typer(ontology.app, name="ontology")

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from typer import TyperException
 
-from lithograph.errors import InputError, LithographError
+from lithograph.errors import InputError, LithographError, StateError
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """A file's name may hold what a terminal would take for a command."""
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     COMPLETED = 0
     FAILED = 1
     WRONG = 2
-    """Wrong usage, or an input that cannot be used."""
+    """Wrong usage, an input that cannot be used, or something that an execution's status does not allow."""
     INCOMPLETE = 3
     """Completed with errors: the result lists them as missing."""
     INTERRUPTED = 130
@@ -27,7 +27,7 @@ def code_of(error: LithographError | TyperException) -> ExitCode:
     """Return the exit code that stands for an error."""
     if isinstance(error, TyperException):
         return ExitCode(error.exit_code)
-    return ExitCode.WRONG if isinstance(error, InputError) else ExitCode.FAILED
+    return ExitCode.WRONG if isinstance(error, InputError | StateError) else ExitCode.FAILED
 
 
 def sentence_of(error: LithographError | TyperException) -> str:

@@ -1,23 +1,24 @@
 """`litho extract`: documents in, a knowledge graph out."""
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lithograph.cli.errors import ExitCode
-from lithograph.cli.output import destination, tell
-from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
-from lithograph.errors import UsageError
-from lithograph.graph.export.formats import FORMATS
+from lithograph.cli.options import LEASE_SECONDS, Db, Formats, LeaseSeconds, Organization, Out, Plain, place_of
+from lithograph.cli.output import destination
+from lithograph.cli.work import Session
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
+from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from lithograph.extraction.extractor import ExtractorFactory
+    from collections.abc import Coroutine
 
-MODELS = "rules"
-"""What `--model` may name."""
+    from lithograph.durable.run import Worker
+    from lithograph.extraction.settings import ExtractionSettings
+    from lithograph.ontology.model import Ontology
+    from lithograph.workflow.runner import Run, Watching
 
 
 def extract(
@@ -32,77 +33,66 @@ def extract(
         str,
         typer.Option(metavar="NAME", help="What reads the text. So far only `rules`, the offline baseline: no model."),
     ] = "rules",
-    no_db: Annotated[  # noqa: ARG001  # there is nothing else yet
-        bool, typer.Option("--no-db", help="Run in memory. Every run does so far: there is no database yet.")
-    ] = False,
-    organization: Annotated[
-        str, typer.Option(metavar="ID", help="The organisation that documents and graph belong to.")
-    ] = DEFAULT_ORGANIZATION,
+    db: Db = DEFAULT_URL,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Run in memory: nothing is kept, nothing continued.")] = False,
+    organization: Organization = DEFAULT_ORGANIZATION,
     concurrency: Annotated[int, typer.Option(metavar="N", help="Chunks in work at once.")] = 20,
     on_missing: Annotated[
         Literal["fail", "skip"],
         typer.Option(help="When a document or a chunk cannot be processed: fail, or list it as missing and go on."),
     ] = "fail",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Write to this file; for CSV and for several formats, into this folder.",
-            show_default="standard output",
-        ),
-    ] = None,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            metavar="F",
-            help=f"One of {FORMATS}; may be given several times. On standard output, csv is the table of relations.",
-            show_default="what the extension of --out says, else json",
-        ),
-    ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Show progress as plain lines, also on a terminal.")] = False,
+    out: Out = None,
+    formats: Formats = None,
+    plain: Plain = False,
+    lease_seconds: LeaseSeconds = LEASE_SECONDS,
 ) -> int:
-    """Extract a knowledge graph from documents. Exit code 3 means that something is missing from it."""
-    began = time.monotonic()
+    """Extract a knowledge graph from documents. Finished work is kept: the same command again continues, or returns
+    the finished result. Exit code 3 means that something is missing from it.
+    """
+    place = place_of(db, organization)
     target = destination(out, formats or (), [*documents, ontology])
-    extractor = extractor_named(model)
-    if not organization.strip():
-        raise UsageError("--organization is empty; give an id, or leave it out")
+    session = Session(place, target, lease_seconds, plain=plain, repeatable=True)
 
-    import anyio
-
-    from lithograph.cli.progress import watching
-    from lithograph.cli.summary import summary
-    from lithograph.extraction.pipeline import ExtractionPipeline
     from lithograph.extraction.settings import ExtractionSettings, OnMissing
-    from lithograph.graph.export.formats import export_files
     from lithograph.ontology.load import load_ontology
-    from lithograph.workflow.files import extract_files
+    from lithograph.workflow.extractors import extractor_named
+    from lithograph.workflow.reading import glance
+    from lithograph.workflow.runner import run_files
 
     settings = ExtractionSettings(on_missing=OnMissing(on_missing), concurrency=concurrency)
     loaded = load_ontology(ontology)
-    pipeline = ExtractionPipeline(loaded, extractor(loaded), settings)
-    with watching(plain=plain) as watch:
-        result = anyio.run(
-            partial(
-                extract_files,
-                documents,
-                pipeline,
-                organization_id=OrganizationId(organization),
-                progress=watch.progress,
-                read=watch.read,
-            )
+    extractor_named(model, loaded)
+    if no_db:
+        return _in_memory(session, documents, loaded, model, settings)
+    if settings.on_missing is OnMissing.FAIL:
+        glance(documents)  # before a database is made for nothing
+    with place.open(create=True) as storage:
+
+        def job(worker: "Worker", watching: "Watching") -> "Coroutine[None, None, Run]":
+            return run_files(worker, documents, loaded, model, settings, place.organization_id, watching=watching)
+
+        return session.carry_out(storage, job, loaded)
+
+
+def _in_memory(
+    session: Session, documents: list[Path], ontology: "Ontology", model: str, settings: "ExtractionSettings"
+) -> int:
+    import anyio
+
+    from lithograph.cli.progress import watching
+    from lithograph.extraction.pipeline import ExtractionPipeline
+    from lithograph.workflow.extractors import extractor_named
+    from lithograph.workflow.files import extract_files
+
+    pipeline = ExtractionPipeline(ontology, extractor_named(model, ontology), settings)
+    with watching(plain=session.plain) as watch:
+        work = partial(
+            extract_files,
+            documents,
+            pipeline,
+            organization_id=session.place.organization_id,
+            progress=watch.progress,
+            read=watch.read,
         )
-    written = target.write(lambda chosen: export_files(result, chosen, loaded))
-    for line in summary(result, time.monotonic() - began, written):
-        tell(line)
-    return ExitCode.COMPLETED if result.completed else ExitCode.INCOMPLETE
-
-
-def extractor_named(name: str) -> "ExtractorFactory":
-    """Return what makes the extractor that `--model` names; raises `UsageError` when there is none of that name."""
-    if name == "rules":
-        from lithograph.extraction.rules import RulesExtractor
-
-        return RulesExtractor
-    raise UsageError(f"there is no model {name!r}; choose {MODELS}")
+        result = anyio.run(work)
+    return session.write(result, ontology)

@@ -157,8 +157,9 @@ def _failures(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_stdout(data: bytes) -> None:
-    """Write to standard output. A reader that has seen enough and gone away (`| head`) is no error.
+def write_stdout(data: bytes) -> bool:
+    """Write to standard output and return whether it is still read. A reader that has seen enough and gone away
+    (`| head`) is no error.
 
     Raises `PermanentError` when it cannot be written for another reason.
     """
@@ -173,6 +174,8 @@ def write_stdout(data: bytes) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             raise PermanentError(f"standard output could not be written ({error.strerror}); make room") from error
+        return False
+    return True
 
 
 def tell(line: str) -> None:

@@ -34,6 +34,10 @@ class Watch(Protocol):
         """A document was read."""
         ...
 
+    def began(self, document: DocumentId, name: str, said: str) -> None:
+        """The work on a document begins; it is called `name`, and there is something to be said of it."""
+        ...
+
     def progress(self, progress: Progress) -> None:
         """A chunk has finished a stage."""
         ...
@@ -76,6 +80,11 @@ class Lines:
         self._names[document.id] = one_line(document.source)
         self._say(document.id, f"read, {len(document.text):,} characters")
 
+    def began(self, document: DocumentId, name: str, said: str) -> None:
+        """Say what there is to say."""
+        self._names[document] = one_line(name)
+        self._say(document, said)
+
     def progress(self, progress: Progress) -> None:
         """Say how far a stage is, unless the last line about it is too close."""
         now = self._clock()
@@ -116,7 +125,7 @@ class Bars:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._documents: dict[DocumentId, Document] = {}
+        self._names: dict[DocumentId, str] = {}
         self._rows: dict[tuple[DocumentId, Stage], TaskID] = {}
 
     def __enter__(self) -> "Bars":
@@ -129,7 +138,13 @@ class Bars:
 
     def read(self, document: Document) -> None:
         """Remember what a document is called."""
-        self._documents[document.id] = document
+        self._names[document.id] = one_line(document.source)
+
+    def began(self, document: DocumentId, name: str, said: str) -> None:
+        """Put a line above the bars."""
+        self._settle()
+        self._names[document] = one_line(name)
+        self._print(f"{self._name(document)}: {said}")
 
     def progress(self, progress: Progress) -> None:
         """Move the bar of a document's stage."""
@@ -143,8 +158,10 @@ class Bars:
         self._display.update(self._rows[progress.document, progress.stage], completed=progress.done)
 
     def _name(self, document: DocumentId) -> str:
-        known = self._documents.get(document)
-        return one_line(known.source) if known else document
+        return self._names.get(document, document)
+
+    def _print(self, line: str) -> None:
+        self._display.console.print(Text(line), soft_wrap=True)
 
     def _settle(self) -> None:
         """Put a line in the place of the bars."""
@@ -156,7 +173,7 @@ class Bars:
             if stage is _STAGES[-1]:
                 done, total = int(finished[row].completed), int(finished[row].total or 0)
                 said = f"{total} chunks" if done == total else f"{done} of {total} chunks"
-                self._display.console.print(Text(f"{self._name(document)}: {said}"), soft_wrap=True)
+                self._print(f"{self._name(document)}: {said}")
 
 
 class _Rate(ProgressColumn):

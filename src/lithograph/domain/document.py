@@ -54,6 +54,12 @@ class Document:
     id: DocumentId = field(init=False)
 
     def __post_init__(self) -> None:
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as error:
+            raise InvariantError(
+                f"{self.source} holds half of a surrogate pair at character {error.start}, which no encoding has"
+            ) from error
         object.__setattr__(self, "id", DocumentId(digest("document", self.organization_id, self.sha256)))
 
     @classmethod

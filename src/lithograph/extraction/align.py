@@ -100,11 +100,11 @@ class Aligner:
         if found is None:
             return None
         start, end = _to_word_edges(folded.text, found.dest_start, found.dest_end)
-        score = fuzz.ratio(sought, folded.text[start:end]) / 100
         place = self._origin(folded, start, end)
-        if place is None or score < self.threshold:
+        if place is None or not is_whole(self.text, place.start, place.end):
             return None
-        return Place(place.start, place.end, score)
+        score = fuzz.ratio(sought, fold(self.text[place.start : place.end]).text) / 100
+        return Place(place.start, place.end, score) if score >= self.threshold else None
 
     def _fold(self) -> _Folded:
         if self._folded is None:

@@ -75,10 +75,15 @@ def chunk_document(document: Document, settings: ChunkSettings = ChunkSettings()
     ends = [sentence.end for sentence in sentences]
     edges = [*_cuts(text, sentences, settings), ends[-1]]
     chunks = []
-    begin = starts[0]
+    begin = before = starts[0]
     for edge in edges:
+        if begin >= edge:
+            continue  # a cut in the middle of white space leaves nothing before it
         end = begin + len(text[begin:edge].rstrip())
         start = _with_overlap(begin, end, starts, ends, settings)
+        if start < before:
+            start = begin  # the sentence in front is so long that it was cut itself
+        before = begin
         inside = sentences[bisect_right(ends, start) : bisect_left(starts, end)]
         clipped = tuple(Sentence(max(s.start, start), min(s.end, end)) for s in inside)
         chunks.append(Chunk(document.id, start, end, text[start:end], clipped))

@@ -29,9 +29,9 @@ async def find_mentions(
             sure.append(proposal)
         else:
             rejected[Reason.LOW_CONFIDENCE] += 1
-    found = set(_located(question.chunk, sure, settings, rejected))
+    found = {found for found in _located(question.chunk, sure, settings, rejected) if _sure(found, settings, rejected)}
     best = {mention.span: mention for mention in sorted(found, key=lambda m: (m.confidence, m.hint))}
-    kept = heaviest(list(best.values()), span=lambda m: m.span, weight=lambda m: m.confidence * len(m.span))
+    kept = heaviest(list(best.values()), span=lambda m: m.span, weight=_weight)
     if len(best) > len(kept):
         rejected[Reason.OVERLAPPED] = len(best) - len(kept)
     return Fragment(mentions=frozenset(kept), reports=frozenset({report(activity, answer.usage, rejected)}))
@@ -39,7 +39,7 @@ async def find_mentions(
 
 def report(activity: str, usage: Usage, rejected: Counter[Reason]) -> Report:
     """Return the report of an activity; reasons stand in a fixed order."""
-    return Report(activity, usage, tuple(sorted(rejected.items())))
+    return Report(activity, usage, tuple(sorted((reason, count) for reason, count in rejected.items() if count)))
 
 
 def _located(
@@ -60,6 +60,18 @@ def _located(
             rejected[Reason.NOT_IN_TEXT] += 1
         for place in places:
             yield Mention(chunk.span(place.start, place.end), proposal.confidence * place.score, proposal.hint)
+
+
+def _sure(mention: Mention, settings: ExtractionSettings, rejected: Counter[Reason]) -> bool:
+    """Whether a mention is sure enough when its likeness to what was proposed is taken into account."""
+    sure = mention.confidence >= settings.least_confidence
+    rejected[Reason.LOW_CONFIDENCE] += not sure
+    return sure
+
+
+def _weight(mention: Mention) -> float:
+    """Confidence times length; a little more than nothing for a mention that nobody is sure of."""
+    return (mention.confidence + 1e-9) * len(mention.span)
 
 
 def _places(aligner: Aligner, surface: str) -> list[Place]:

@@ -63,8 +63,9 @@ def name_of(surface: str) -> Name:
 
 
 def _plain(word: str) -> str:
+    written = word
     word = word.casefold().removesuffix("'s").replace(".", "").replace("'", "")
-    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c)) or word
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c)) or written
 
 
 def _initials(words: list[str]) -> frozenset[str]:

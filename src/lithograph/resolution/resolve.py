@@ -35,6 +35,7 @@ class _Cluster:
     document: DocumentId
     name: Name
     class_iri: Iri
+    gender: str
     members: list[Entity] = field(default_factory=list)
     joined: "_Cluster | None" = None
 
@@ -72,12 +73,18 @@ def _same_names(entities: Iterable[Entity], ontology: Ontology) -> list[_Cluster
         name = names.setdefault(entity.label, name_of(entity.label))
         document = entity.mentions[0].span.document
         here = by_key[document, name.key]
-        fitting = [cluster for cluster in here if ontology.compatible(cluster.class_iri, entity.types[0])]
+        fitting = [
+            cluster
+            for cluster in here
+            if ontology.compatible(cluster.class_iri, entity.types[0])
+            and not (cluster.gender and name.gender and cluster.gender != name.gender)
+        ]
         if fitting:
             largest = max(fitting, key=lambda cluster: len(cluster.members))
         else:
-            largest = _Cluster(document, name, entity.types[0])
+            largest = _Cluster(document, name, entity.types[0], name.gender)
             here.append(largest)
+        largest.gender = largest.gender or name.gender
         largest.members.append(entity)
     return list(chain.from_iterable(by_key.values()))
 

@@ -1,6 +1,7 @@
 """What becomes of a database's errors: one sentence that names the file and says what to do."""
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -117,6 +118,8 @@ def _from_sqlite(error: sqlite3.Error, name: Path | str) -> str | None:
     template = _SQLITE.get(code & 0xFF)
     if template in (_DISK, _CLOSED) and _is_full(name):
         template = _FULL
+    if template == _CLOSED and _is_read_only(name):
+        template = _READ_ONLY
     return template and template.format(name=name)
 
 
@@ -154,5 +157,13 @@ def _is_full(name: Path | str) -> bool:
     """Some calls of SQLite report a full disk as an error of the disk: growing its shared memory is one."""
     try:
         return shutil.disk_usage(Path(name).parent).free < _NO_ROOM
+    except OSError:
+        return False
+
+
+def _is_read_only(name: Path | str) -> bool:
+    """A database with a write-ahead log cannot even be opened on a disk that takes no writes."""
+    try:
+        return bool(os.statvfs(Path(name).parent).f_flag & os.ST_RDONLY)
     except OSError:
         return False

@@ -1,5 +1,6 @@
 """The extraction workflow: the pipeline, run through the journal, one execution for each document."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from lithograph.errors import UsageError
 from lithograph.extraction.cached import CachedExtractor
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
+from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.graph.store import publish
 from lithograph.ontology.model import Ontology
@@ -60,9 +62,11 @@ def start_extraction(
     identity = extractor.identity
     key = digest(
         "key",
+        VERSION,
         document.sha256,
         ontology.content_hash,
         given.model,
+        identity.name,
         input_hash(identity.revision, sorted(identity.parameters.items())),
         input_hash("", lasting),
     )
@@ -90,9 +94,17 @@ def input_of(execution: Execution) -> ExtractionInput:
 
 
 async def run_extraction(
-    worker: Worker, execution: Execution, *, named: ExtractorNamed = extractor_named, resume: bool = False
+    worker: Worker,
+    execution: Execution,
+    *,
+    named: ExtractorNamed = extractor_named,
+    resume: bool = False,
+    progress: Callable[[Progress], None] = ignore,
 ) -> Status:
-    """Claim an extraction, carry it to its end, and return the status that it was left in; see `run_execution`."""
+    """Claim an extraction, carry it to its end, and return the status that it was left in; see `run_execution`.
+
+    `progress` is told of every stage that a chunk has finished, now or in an earlier run.
+    """
     given = input_of(execution)
     organization_id = execution.organization_id
     document = await anyio.to_thread.run_sync(document_of, worker.storage, organization_id, given.document)
@@ -104,6 +116,10 @@ async def run_extraction(
     owner = await anyio.to_thread.run_sync(claim)
     tracker = Tracker(worker.storage, owner)
 
+    def saw(step: Progress) -> None:
+        tracker.saw(step)
+        progress(step)
+
     async def workflow(context: Context) -> Outcome:
         cached = extractor
         if extractor.identity.metered:
@@ -111,7 +127,7 @@ async def run_extraction(
             cached = CachedExtractor(extractor, responses, ontology.content_hash)
         pipeline = ExtractionPipeline(ontology, cached, given.settings)
         tracker.watch(context.writer)
-        result = await pipeline.run(document, activities=context.activities, progress=tracker.saw)
+        result = await pipeline.run(document, activities=context.activities, progress=saw)
         status = Status.COMPLETED if result.completed else Status.COMPLETED_WITH_ERRORS
         publication = partial(publish, organization_id=organization_id, execution_id=execution.id, graph=result.graph)
         return Outcome(status, {**summary_of(result), **tracker.progress()}, publication)
@@ -150,5 +166,6 @@ def result_of_execution(
     ontology = ontology_of(storage, organization_id, given.ontology)
     journal: Replay = replay(storage, execution)
     result = journal.result(document, ontology, given.settings)
-    about = (ResultDocument.of(document, execution.id),)
+    # The same document may have been given under another name before.
+    about = (replace(ResultDocument.of(document, execution.id), source=given.source),)
     return replace(result, documents=about, stats=replace(result.stats, seconds=journal.seconds))

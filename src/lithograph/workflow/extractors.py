@@ -14,5 +14,5 @@ ExtractorNamed = Callable[[str, Ontology], Extractor]
 def extractor_named(name: str, ontology: Ontology) -> Extractor:
     """Return the extractor called `name`; raises `UsageError` when there is none."""
     if name != "rules":
-        raise UsageError(f"there is no model {name!r}: this version knows `rules`")
+        raise UsageError(f"there is no model {name!r}; choose rules")
     return RulesExtractor(ontology)

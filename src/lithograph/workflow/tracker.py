@@ -3,7 +3,7 @@
 from collections import Counter
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lithograph.domain.fragment import Stage
 from lithograph.domain.usage import Usage
@@ -65,7 +65,6 @@ class Tracker:
 
 def _last_percent(storage: Storage, owner: Owner) -> float:
     c = workflow_event.c
-    query = select(c.payload).where(c.execution_id == owner.execution_id).order_by(c.seq.desc()).limit(20)
+    highest = select(func.max(c.payload["percent"].as_float())).where(c.execution_id == owner.execution_id)
     with storage.read() as connection:
-        payloads = connection.execute(query).scalars().all()
-    return max((float(payload.get("percent", 0.0)) for payload in payloads), default=0.0)
+        return connection.execute(highest).scalar() or 0.0

@@ -140,7 +140,7 @@ def test_an_interruption_ends_the_work_at_once_and_leaves_no_file(folder: Path) 
     # Long enough to be at work still when the signal comes.
     (folder / "long.md").write_bytes(demo_document() * 200)
     with subprocess.Popen(
-        [*COMMAND, "extract", "long.md", "--ontology", "ontology.ttl", "--out", "g.json"],
+        [*COMMAND, "extract", "long.md", "--ontology", "ontology.ttl", "--no-db", "--out", "g.json"],
         cwd=folder,
         stderr=subprocess.PIPE,
         encoding="utf-8",

@@ -54,5 +54,6 @@ def test_a_documents_id_depends_on_organisation_and_bytes_and_not_on_its_name() 
     assert Document.from_text(ADA.text + " ").id != ADA.id
 
 
-def test_a_lone_surrogate_has_an_id_too() -> None:
-    assert Document.from_text("\ud800").id != Document.from_text("\ud801").id
+def test_half_of_a_surrogate_pair_is_no_text() -> None:
+    with pytest.raises(InvariantError, match="character 1"):
+        Document.from_text("a\ud800")

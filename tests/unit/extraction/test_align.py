@@ -28,6 +28,7 @@ def test_a_repeating_text_has_no_overlapping_occurrences() -> None:
         ("the years 1914–1918", "1914-1918", "1914–1918"),
         ("in the Cafe\u0301 Central", "café central", "Cafe\u0301 Central"),
         ("in the Café", "CAFE\u0301", "Café"),
+        ("in the Cafe\u0301", "café", "Cafe\u0301"),
         ("the oﬃce of Weiß", "OFFICE OF WEISS", "oﬃce of Weiß"),
         ("Ｔｏｋｙｏ Bay", "tokyo bay", "Ｔｏｋｙｏ Bay"),
         ("co\u00adop\u200berate", "cooperate", "co\u00adop\u200berate"),

@@ -9,6 +9,7 @@ from tests.builders import (
     PLACE,
     SAILOR,
     WORKS_FOR,
+    WRITER,
     entities_of,
     named,
 )
@@ -65,6 +66,13 @@ def test_names_of_incompatible_classes_never_meet() -> None:
     assert len(together(("Dover", PERSON), ("Dover", HARBOUR))) == 2
     assert len(together(("Dover", HARBOUR), ("Dover", HOTEL))) == 2
     assert len(together(("Jane Dover", PERSON), ("Dover", HARBOUR))) == 2
+
+
+def test_two_special_classes_do_not_meet_through_a_general_one() -> None:
+    resolved = resolve(
+        KnowledgeGraph(tuple(entities_of(*(("Drake", iri) for iri in (PERSON, SAILOR, WRITER))))), ONTOLOGY
+    )
+    assert len(resolved.graph.entities) == 2
 
 
 def test_a_general_class_joins_a_special_one_and_the_votes_settle_the_type() -> None:

@@ -1,0 +1,200 @@
+"""`litho pause`, `cancel`, `signal`, `resume` and `retry`: asking something of an execution, and going on with it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lithograph.cli.errors import ExitCode
+from lithograph.cli.options import LEASE_SECONDS, Db, Formats, Id, LeaseSeconds, Organization, Out, Plain, place_of
+from lithograph.cli.output import destination, tell
+from lithograph.cli.work import Session, lock_of
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
+from lithograph.errors import StateError, UsageError
+from lithograph.storage.location import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from lithograph.durable.executions import Execution
+    from lithograph.durable.run import Worker
+    from lithograph.durable.status import Status
+    from lithograph.storage.open import Storage
+    from lithograph.workflow.runner import Watching
+
+
+def pause(
+    execution: Id,
+    db: Db = DEFAULT_URL,
+    organization: Organization = DEFAULT_ORGANIZATION,
+    lease_seconds: LeaseSeconds = LEASE_SECONDS,
+) -> int:
+    """Ask the process that runs an execution to stop at the next chunk; `litho resume` goes on."""
+    place = place_of(db, organization)
+
+    from lithograph.durable import signals
+    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.lookup import find
+    from lithograph.durable.status import Status
+
+    with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
+        with storage.read() as connection:
+            found = find(connection, place.organization_id, execution)
+        if found.status is Status.SUSPENDED:
+            tell(f"execution {found.id} is suspended already; {place.command('resume', found.id)} lets it go on")
+            return ExitCode.COMPLETED
+        if not found.status.terminal and (alone or _is_free(found)):
+            raise StateError(f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause")
+        signals.send(storage, place.organization_id, found.id, signals.PAUSE, SystemClock())
+    tell(f"execution {found.id} is asked to pause; {place.command('resume', found.id)} lets it go on")
+    return ExitCode.COMPLETED
+
+
+def cancel(
+    execution: Id,
+    db: Db = DEFAULT_URL,
+    organization: Organization = DEFAULT_ORGANIZATION,
+    lease_seconds: LeaseSeconds = LEASE_SECONDS,
+) -> int:
+    """End an execution for good, within a second; what it finished stays readable."""
+    place = place_of(db, organization)
+
+    from lithograph.durable import executions, signals
+    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.lookup import find
+    from lithograph.durable.status import Status
+
+    clock = SystemClock()
+    with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
+        with storage.read() as connection:
+            found = find(connection, place.organization_id, execution)
+        if alone or _is_free(found):
+            executions.change(storage, place.organization_id, found.id, Status.CANCELLED, clock)
+            tell(f"execution {found.id} is cancelled")
+        else:
+            signals.send(storage, place.organization_id, found.id, signals.CANCEL, clock)
+            tell(f"execution {found.id} is asked to cancel")
+    return ExitCode.COMPLETED
+
+
+def signal(
+    execution: Id,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the execution waits for.", show_default=False)],
+    payload: Annotated[str, typer.Argument(metavar="JSON", help="What comes with it.", show_default="null")] = "null",
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="Sent twice with the same key, it arrives once.")
+    ] = None,
+    db: Db = DEFAULT_URL,
+    organization: Organization = DEFAULT_ORGANIZATION,
+) -> int:
+    """Send a signal to an execution."""
+    place = place_of(db, organization)
+    try:
+        value = json.loads(payload)
+    except ValueError as error:
+        raise UsageError(f"the signal's payload is no JSON ({error}); quote it, as in '{{\"accept\": true}}'") from None
+    if not name.strip():
+        raise UsageError("the signal has no name; give one")
+
+    from lithograph.durable import signals
+    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.lookup import find
+
+    with place.open() as storage:
+        with storage.read() as connection:
+            found = find(connection, place.organization_id, execution)
+        new = signals.send(storage, place.organization_id, found.id, name, SystemClock(), payload=value, client_key=key)
+    if new:
+        tell(f"signal {name} was sent to execution {found.id}")
+    else:
+        tell(f"a signal with the key {key} was sent to execution {found.id} before: nothing was sent now")
+    return ExitCode.COMPLETED
+
+
+def resume(
+    execution: Id,
+    out: Out = None,
+    formats: Formats = None,
+    plain: Plain = False,
+    db: Db = DEFAULT_URL,
+    organization: Organization = DEFAULT_ORGANIZATION,
+    lease_seconds: LeaseSeconds = LEASE_SECONDS,
+) -> int:
+    """Go on, in this process, with an execution that was paused, interrupted or never begun, and give its result."""
+    session = Session(place_of(db, organization), destination(out, formats or ()), lease_seconds, plain=plain)
+
+    from lithograph.durable.status import Status
+
+    return _carry_on(session, execution, {Status.PENDING, Status.RUNNING, Status.SUSPENDED, Status.COMPLETED})
+
+
+def retry(
+    execution: Id,
+    out: Out = None,
+    formats: Formats = None,
+    plain: Plain = False,
+    db: Db = DEFAULT_URL,
+    organization: Organization = DEFAULT_ORGANIZATION,
+    lease_seconds: LeaseSeconds = LEASE_SECONDS,
+) -> int:
+    """Run, in this process, what is missing of an execution that failed or completed with errors, and give its
+    result.
+    """
+    session = Session(place_of(db, organization), destination(out, formats or ()), lease_seconds, plain=plain)
+
+    from lithograph.durable.status import Status
+
+    return _carry_on(session, execution, {status for status in Status if status.retriable})
+
+
+def _carry_on(session: Session, given: str, allowed: "set[Status]") -> int:
+    from lithograph.durable.lookup import find
+    from lithograph.workflow.extraction import input_of
+    from lithograph.workflow.materials import ontology_of
+    from lithograph.workflow.runner import Run, run_one
+
+    place = session.place
+    with place.open() as storage:
+        with storage.read() as connection:
+            found = find(connection, place.organization_id, given)
+        if found.status not in allowed:
+            raise StateError(f"execution {found.id} is {found.status}: {_instead(found)}")
+
+        async def job(worker: "Worker", watching: "Watching") -> Run:
+            return Run((await run_one(worker, found.id, place.organization_id, watching=watching),))
+
+        return session.carry_out(storage, job, ontology_of(storage, place.organization_id, input_of(found).ontology))
+
+
+def _instead(found: "Execution") -> str:
+    from lithograph.durable.status import Status
+
+    if found.status.retriable:
+        return "`litho retry` runs what is missing"
+    if found.status is Status.COMPLETED:
+        return "there is nothing left to run"
+    if found.status is Status.CANCELLED:
+        return "that is for good, and `litho extract` starts another one"
+    return "`litho resume` lets it go on"
+
+
+@contextmanager
+def _nobody_works(storage: "Storage", lease_seconds: float) -> Iterator[bool]:
+    """Give whether no process works on the database, and see to it that none begins to meanwhile."""
+    lock = lock_of(storage, lease_seconds)
+    try:
+        lock.acquire()
+    except UsageError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _is_free(found: "Execution") -> bool:
+    from lithograph.durable.clock import SystemClock, timestamp
+    from lithograph.durable.executions import unowned
+
+    return unowned(found, timestamp(SystemClock().now()))

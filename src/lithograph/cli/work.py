@@ -1,0 +1,138 @@
+"""Working on executions in this process: the lock, the progress, the result, and how it may end."""
+
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lithograph.cli import StoppedError
+from lithograph.cli.errors import ExitCode, one_line
+from lithograph.cli.options import Place
+from lithograph.cli.output import Destination, tell
+from lithograph.errors import IncompleteError, UsageError
+
+if TYPE_CHECKING:
+    from lithograph.cli.progress import Watch
+    from lithograph.domain.result import ExtractionResult
+    from lithograph.durable.executions import Execution
+    from lithograph.durable.run import Worker
+    from lithograph.ontology.model import Ontology
+    from lithograph.storage.lock import WorkerLock
+    from lithograph.storage.open import Storage
+    from lithograph.workflow.runner import Run, Watching
+
+    Job = Callable[[Worker, Watching], Coroutine[None, None, Run]]
+
+
+@dataclass(slots=True)
+class Session:
+    """One command that works: on which database, for whom, and where its result goes."""
+
+    place: Place
+    target: Destination
+    lease_seconds: float
+    plain: bool = False
+    repeatable: bool = False
+    """Whether the same command again would continue."""
+    began: float = field(default_factory=time.monotonic)
+    _current: "Execution | None" = None
+
+    def carry_out(self, storage: "Storage", job: "Job", ontology: "Ontology | None") -> int:
+        """Do a job, write its result, and return the exit code.
+
+        Raises `StoppedError` when it was interrupted or paused, `IncompleteError` when it failed or was cancelled.
+        """
+        try:
+            run = self._run(storage, job)
+            self._check(run)
+            if not run.worked:
+                tell("nothing was left to do: every execution had ended before")
+            return self.write(run.result(storage), ontology)
+        except KeyboardInterrupt as error:
+            raise StoppedError(f"interrupted; what was finished is kept: {self._continuation()}") from error
+
+    def _run(self, storage: "Storage", job: "Job") -> "Run":
+        import anyio
+
+        from lithograph.cli.progress import watching
+        from lithograph.workflow.runner import Watching
+
+        with working(storage, self.lease_seconds) as worker, watching(plain=self.plain) as watch:
+
+            def begins(execution: "Execution") -> None:
+                self._current = execution
+                _introduce(watch, execution)
+
+            return anyio.run(job, worker, Watching(watch.read, begins, watch.progress))
+
+    def _check(self, run: "Run") -> None:
+        """Raise what there is to say of an execution that did not complete."""
+        stopped = run.stopped
+        if stopped is None:
+            return
+        from lithograph.durable.status import Status
+
+        self._current = stopped
+        reason = stopped.error or "no reason is known"
+        if stopped.status is Status.FAILED:
+            retry = self.place.command("retry", stopped.id)
+            again = f"the same command, or {retry}," if self.repeatable else retry
+            raise IncompleteError(f"{reason}; what was finished is kept, and {again} runs what is missing")
+        if stopped.status is Status.CANCELLED:
+            raise IncompleteError(f"execution {stopped.id} is cancelled ({reason})")
+        said = f"execution {stopped.id} is {stopped.status} ({reason}): {self._continuation()}"
+        raise StoppedError(one_line(said))
+
+    def write(self, result: "ExtractionResult", ontology: "Ontology | None") -> int:
+        """Write a result, say what is in it, and return the exit code."""
+        from lithograph.cli.summary import summary
+        from lithograph.graph.export.formats import export_files
+
+        written = self.target.write(lambda chosen: export_files(result, chosen, ontology))
+        for line in summary(result, time.monotonic() - self.began, written):
+            tell(line)
+        return ExitCode.COMPLETED if result.completed else ExitCode.INCOMPLETE
+
+    def _continuation(self) -> str:
+        resume = self.place.command("resume", self._current.id) if self._current else ""
+        if resume and self.repeatable:
+            return f"run the same command again, or {resume}, to continue"
+        return f"run {resume or 'the same command again'} to continue"
+
+
+def _introduce(watch: "Watch", execution: "Execution") -> None:
+    from lithograph.domain.ids import DocumentId
+    from lithograph.workflow.overview import source_of
+
+    document = DocumentId(str(execution.input.get("document", "")))
+    watch.began(document, source_of(execution), f"{execution.id}{', continued' if execution.started_at else ''}")
+
+
+@contextmanager
+def working(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
+    """Give what this process needs to run executions, while no other may.
+
+    Raises `UsageError` when another process works on the database.
+    """
+    import os
+    import socket
+
+    from lithograph.durable.clock import SystemClock, system_random
+    from lithograph.durable.executions import Lease
+    from lithograph.durable.run import Worker
+
+    lock = lock_of(storage, lease_seconds)
+    lease = Lease(owner=f"{socket.gethostname()}:{os.getpid()}", seconds=lease_seconds, sole=True)
+    with lock:
+        yield Worker(storage, SystemClock(), system_random(), lease, beat=lock.beat)
+
+
+def lock_of(storage: "Storage", lease_seconds: float) -> "WorkerLock":
+    """Return the lock of a database; raises `UsageError` for one that has none."""
+    from lithograph.durable.clock import SystemClock
+    from lithograph.storage.lock import WorkerLock
+
+    if storage.path is None:
+        raise UsageError(f"{storage.name} is a server: this version runs executions on an SQLite file only")
+    return WorkerLock(storage.path, lease=lease_seconds, clock=SystemClock().now)

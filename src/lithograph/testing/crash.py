@@ -1,0 +1,174 @@
+"""Crash tests: an extraction whose process is killed, or frozen, and started again until it has ended.
+
+    run = CrashRun(folder, document, ontology)
+    report = run.killed_at("journal.inside", passing=3)
+    assert report.differences(undisturbed) == []
+
+Each run has a folder of its own for its database and its ledger. The processes are real, and so are their deaths.
+"""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lithograph.durable.writes import ActivityStatus
+from lithograph.storage.open import Storage, open_storage
+from lithograph.testing.crash_child import Assignment, Exit
+from lithograph.testing.crash_report import Contents, CrashReport, contents_of, report
+from lithograph.testing.metered import BEGIN, Entry, read_ledger
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+_DEADLINE = 120.0
+"""Seconds after which a process that has not ended, or has not come to where it should, is a failure."""
+
+_POLL = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a process ended: `status` is negative for a signal; `said` is its error output."""
+
+    status: int
+    said: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed."""
+        return self.status == -signal.SIGKILL
+
+
+class CrashError(AssertionError):
+    """A process of a crash test did not do what it was started for."""
+
+
+def random_instants(within: float, count: int, seed: int) -> list[float]:
+    """Return that many moments, in seconds, drawn evenly from 0 to `within`."""
+    chance = random.Random(seed)  # noqa: S311  # a test that can be repeated
+    return [chance.uniform(0.0, within) for _ in range(count)]
+
+
+class CrashRun:
+    """One extraction in `folder`, which must be empty; `settings` are those of `Assignment`."""
+
+    def __init__(self, folder: Path, document: Path, ontology: Path, **settings: Any) -> None:
+        self.database = folder / "graph.db"
+        self.ledger = folder / "ledger"
+        self._assignment = replace(
+            Assignment(f"sqlite:///{self.database}", str(document), str(ontology), str(self.ledger)), **settings
+        )
+        open_storage(self._assignment.database).close()
+        self.in_flight: list[frozenset[str]] = []
+        self.deaths = 0
+
+    def undisturbed(self) -> CrashReport:
+        """Run it to its end."""
+        return self._to_the_end()
+
+    def killed_at(self, point: str, *, passing: int = 1) -> CrashReport:
+        """Kill the first process at the `passing`-th passing of a crash point."""
+        ending = self.end(self.start(point=point, passing=passing))
+        if not ending.killed:
+            raise CrashError(f"{point} was not passed {passing} times: {ending}")
+        return self._to_the_end()
+
+    def killed_after(self, instants: Sequence[float]) -> CrashReport:
+        """Kill one process after the other, each so many seconds after it begins to work, unless it ends before."""
+        for instant in instants:
+            process = self.start()
+            self.wait(process, instant)
+            process.kill()
+            if not self.end(process).killed:
+                break
+        return self._to_the_end()
+
+    def killed_by(self, question: str) -> tuple[CrashReport, Ending]:
+        """Let every process die when it is about to buy one question, until one ends in another way."""
+        while (ending := self.end(self.start(deadly=question))).killed:
+            pass
+        return self.report(), ending
+
+    def start(self, **changes: Any) -> "Popen[str]":
+        """Start a process; `changes` are those to the assignment."""
+        argument = msgspec.json.encode(replace(self._assignment, **changes)).decode()
+        command = [sys.executable, "-m", "lithograph.testing.crash_child", argument]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603
+
+    def end(self, process: "Popen[str]") -> Ending:
+        """Return how a process ended, having taken note of what was in flight when it was killed."""
+        try:
+            _, said = process.communicate(timeout=_DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise CrashError("a process of the extraction hangs") from error
+        ending = Ending(process.returncode, said.strip())
+        if ending.killed:
+            self.deaths += 1
+            self.in_flight.append(self.unfinished(process.pid))
+        return ending
+
+    def report(self) -> CrashReport:
+        """Return the report on what is there now; no process may be at work."""
+        with open_storage(self._assignment.database) as storage:
+            return report(storage, read_ledger(self.ledger), tuple(self.in_flight), self.deaths)
+
+    def look(self) -> Contents:
+        """Return what is durable now. It is a copy that is opened, so that what a dead process left stays untouched."""
+        with self.copy() as storage:
+            return contents_of(storage)
+
+    def _to_the_end(self) -> CrashReport:
+        ending = self.end(self.start())
+        if ending.status != Exit.DONE:
+            raise CrashError(f"the extraction did not come to its end: {ending}")
+        return self.report()
+
+    @contextmanager
+    def copy(self) -> Iterator[Storage]:
+        """Give a copy of the database as it is now."""
+        with tempfile.TemporaryDirectory() as folder:
+            for path in (self.database, self.database.with_name(f"{self.database.name}-wal")):
+                if path.exists():
+                    shutil.copy(path, folder)
+            with open_storage(f"sqlite:///{folder}/{self.database.name}") as storage:
+                yield storage
+
+    def unfinished(self, pid: int, durable: Contents | None = None) -> frozenset[str]:
+        """Return the questions that a process began whose activities are not completed."""
+        rows = (durable or self.look()).activities
+        completed = {name for (_, name), row in rows.items() if row.status is ActivityStatus.COMPLETED}
+        begun = {entry.key for entry in read_ledger(self.ledger) if entry.pid == pid and entry.what == BEGIN}
+        return frozenset(begun - completed)
+
+    def entry(self, pid: int, key: str = "") -> Entry | None:
+        """Return the first line that a process wrote about `key`, or about anything."""
+        found = (entry for entry in read_ledger(self.ledger) if entry.pid == pid and key in ("", entry.key))
+        return next(found, None)
+
+    def wait(self, process: "Popen[str]", seconds: float, since: str = "") -> None:
+        """Return that long after a process passed a crash point, or wrote its first line; or when it has ended."""
+        self.until(lambda: self.entry(process.pid, since) is not None, process)
+        began = self.entry(process.pid, since)
+        if began is not None:
+            self.until(lambda: time.monotonic() >= began.at + seconds, process)
+
+    def until(self, condition: Callable[[], bool], process: "Popen[str]") -> None:
+        """Return when the condition holds, or a process has ended."""
+        deadline = time.monotonic() + _DEADLINE
+        while not condition() and process.poll() is None:
+            if time.monotonic() > deadline:
+                process.kill()
+                raise CrashError("a process of the extraction did not come to where it should be stopped")
+            time.sleep(_POLL)

@@ -1,0 +1,77 @@
+"""A disk that is full, or read-only: one sentence, an intact database, and the same result once there is room."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.crash.conftest import CONCURRENCY, NewRun
+
+from lithograph.testing.crash import CrashRun
+from lithograph.testing.crash_child import Exit
+from lithograph.testing.crash_report import CrashReport
+
+
+class Disk:
+    """A small file system in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mount("-t", "tmpfs", "-o", "size=1m", "tmpfs")
+
+    def remount(self, options: str) -> None:
+        self._mount("-o", f"remount,{options}")
+
+    def _mount(self, *options: str) -> None:
+        subprocess.run(["mount", *options, str(self.folder)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    try:
+        small = Disk(tmp_path)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no small disk can be mounted here")
+    yield small
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+@pytest.fixture
+def run(disk: Disk, new_run: NewRun, tmp_path_factory: pytest.TempPathFactory, ontology: Path) -> CrashRun:
+    document = tmp_path_factory.getbasetemp() / "documents0" / "12.txt"
+    ledger = str(tmp_path_factory.mktemp("ledger") / "ledger")
+    made = CrashRun(disk.folder, document, ontology, concurrency=CONCURRENCY, ledger=ledger)
+    made.ledger = Path(ledger)
+    return made
+
+
+def test_a_full_disk_stops_it_and_room_lets_it_go_on(disk: Disk, undisturbed: CrashReport, run: CrashRun) -> None:
+    ending = run.end(run.start())
+    assert ending.status == Exit.STORAGE, ending
+    assert "the disk is full; free some space" in ending.said
+    assert "\n" not in ending.said
+    disk.remount("size=64m")
+    with closing(sqlite3.connect(run.database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert run.end(run.start()).status == Exit.DONE
+    report = run.report()
+    assert report.canonical == undisturbed.canonical
+    assert report.contents.gapless
+    assert report.contents.activities.keys() == undisturbed.contents.activities.keys()
+    assert sum(report.paid_twice.values()) <= CONCURRENCY
+
+
+def test_a_read_only_disk_is_one_sentence(disk: Disk, undisturbed: CrashReport, run: CrashRun) -> None:
+    disk.remount("size=64m,ro")
+    ending = run.end(run.start())
+    assert ending.status == Exit.STORAGE, ending
+    assert "read-only" in ending.said
+    assert "\n" not in ending.said
+    disk.remount("size=64m,rw")
+    assert run.end(run.start()).status == Exit.DONE
+    assert run.report().differences(undisturbed) == []

@@ -1,0 +1,221 @@
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+
+import anyio
+import pytest
+from sqlalchemy import select
+from tests.journals import PlainCodec, SetClock, activities, claimed, events, kinds
+
+from lithograph.durable.activities import Finished, JournaledActivities, input_hash
+from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.journal import JournalWriter
+from lithograph.durable.retry import RetryPolicy
+from lithograph.durable.writes import Owner
+from lithograph.errors import ActivityError, AnswerError, FencedError, StorageError, TransientError, UsageError
+from lithograph.storage.open import Storage
+from lithograph.storage.schema import workflow_activity
+
+CLOCK = SetClock()
+
+
+class Work:
+    """Counts its calls and fails the first times."""
+
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
+        self.calls, self.failures, self.error = 0, failures, error or TransientError("come back later")
+
+    async def __call__(self, number: int) -> int:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise self.error
+        return 2 * number
+
+
+@asynccontextmanager
+async def journaled(
+    storage: Storage,
+    owner: Owner,
+    *,
+    clock: SetClock = CLOCK,
+    finished: Mapping[str, Finished] | None = None,
+    overrides: Mapping[str, RetryPolicy] | None = None,
+    seed: int = 0,
+) -> AsyncIterator[JournaledActivities]:
+    with closing(SqliteCommit(storage, clock)) as commit, JournalWriter(commit) as writer:
+        yield JournaledActivities(
+            owner=owner,
+            writer=writer,
+            finished=finished or {},
+            codec=PlainCodec(),
+            context="context",
+            clock=clock,
+            chance=random.Random(seed),
+            overrides=overrides,
+            progress=lambda: {"percent": 50},
+        )
+
+
+async def test_the_result_is_durable_before_anyone_has_it(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    async with journaled(storage, owner) as journal:
+        assert await journal.run("double/2", Work(), 2) == 4
+        assert activities(storage, owner.execution_id) == {"double/2": "completed"}
+    with storage.read() as connection:
+        (row,) = connection.execute(select(workflow_activity)).mappings()
+    assert (row["result"], row["attempt"], row["epoch"], row["error"]) == (4, 1, owner.epoch, None)
+    assert row["input_hash"] == input_hash("context", 2)
+    last = events(storage, owner.execution_id)[-1]
+    assert last.type == "activity.completed"
+    assert last.payload == {"activity": "double/2", "attempt": 1, "duration_ms": 0.0, "percent": 50}
+
+
+async def test_a_journaled_result_is_given_back_for_the_same_input_only(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    finished = {"double": Finished(input_hash("context", 2), "40"), "else": Finished(input_hash("other", 2), "40")}
+    async with journaled(storage, owner, finished=finished) as journal:
+        same, changed, context = Work(), Work(), Work()
+        assert await journal.run("double", same, 2) == 40
+        assert await journal.run("double", changed, 3) == 6
+        assert await journal.run("else", context, 2) == 4
+    assert (same.calls, changed.calls, context.calls) == (0, 1, 1)
+
+
+async def test_a_journal_that_is_read_back_lets_others_take_turns(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    turns: list[str] = []
+
+    async def read(journal: JournaledActivities, name: str) -> None:
+        for _ in range(3):
+            await journal.run("double", Work(), 2)
+            turns.append(name)
+
+    done = {"double": Finished(input_hash("context", 2), "4")}
+    async with journaled(storage, owner, finished=done) as journal, anyio.create_task_group() as tasks:
+        tasks.start_soon(read, journal, "a")
+        tasks.start_soon(read, journal, "b")
+    assert turns == ["a", "b"] * 3
+
+
+async def test_a_transient_error_is_tried_again_three_times_after_waits_with_full_jitter(storage: Storage) -> None:
+    owner, waits = claimed(storage, CLOCK), list[list[float]]()
+    for seed in range(20):
+        clock, work = SetClock(), Work(failures=9)
+        async with journaled(storage, owner, clock=clock, seed=seed) as journal:
+            with pytest.raises(ActivityError, match="come back later") as caught:
+                await journal.run("double", work, 2)
+        assert (work.calls, caught.value.attempts, len(clock.slept)) == (4, 4, 3)
+        waits.append(clock.slept)
+    for place, bound in enumerate((1.0, 2.0, 4.0)):
+        drawn = [slept[place] for slept in waits]
+        assert all(0 <= wait <= bound for wait in drawn)
+        assert min(drawn) < bound / 4 < 3 * bound / 4 < max(drawn)
+
+
+def test_waits_double_up_to_the_longest() -> None:
+    class Most(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    policy = RetryPolicy(retries=9)
+    assert [policy.wait(attempt, Most()) for attempt in range(1, 9)] == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+@pytest.mark.parametrize("wrong", [{"retries": -1}, {"first": -0.1}, {"longest": -1.0}])
+def test_a_negative_policy_is_refused(wrong: Mapping[str, int]) -> None:
+    with pytest.raises(UsageError, match="negative"):
+        RetryPolicy(**wrong)
+
+
+async def test_every_retry_is_told_and_the_next_success_counts(storage: Storage) -> None:
+    owner, clock = claimed(storage, CLOCK), SetClock()
+    async with journaled(storage, owner, clock=clock) as journal:
+        assert await journal.run("double/2", Work(failures=2), 2) == 4
+    told = events(storage, owner.execution_id)[1:]
+    assert [event.type for event in told] == ["activity.retrying", "activity.retrying", "activity.completed"]
+    assert [event.payload["attempt"] for event in told] == [1, 2, 3]
+    assert told[0].payload["error"] == "come back later"
+    assert [event.payload["wait"] for event in told[:2]] == [round(wait, 3) for wait in clock.slept]
+    assert all(event.payload["percent"] == 50 for event in told)
+
+
+async def test_a_stage_may_have_its_own_policy(storage: Storage) -> None:
+    owner, clock = claimed(storage, CLOCK), SetClock()
+    overrides = {"mentions": RetryPolicy(retries=1, first=0.0)}
+    async with journaled(storage, owner, clock=clock, overrides=overrides) as journal:
+        for name, tries in (("mentions/c1", 2), ("entities/c1", 4)):
+            with pytest.raises(ActivityError) as caught:
+                await journal.run(name, Work(failures=9), 2)
+            assert caught.value.attempts == tries
+    assert clock.slept[0] == 0.0
+
+
+async def test_a_permanent_error_is_not_tried_again_and_journaled(storage: Storage) -> None:
+    owner, work = claimed(storage, CLOCK), Work(failures=9, error=AnswerError("nonsense"))
+    async with journaled(storage, owner) as journal:
+        with pytest.raises(ActivityError, match="nonsense") as caught:
+            await journal.run("double/2", work, 2)
+    assert (work.calls, caught.value.attempts, caught.value.activity) == (1, 1, "double/2")
+    assert isinstance(caught.value.__cause__, AnswerError)
+    with storage.read() as connection:
+        (row,) = connection.execute(select(workflow_activity)).mappings()
+    assert (row["status"], row["error"], row["attempt"]) == ("failed", "nonsense", 1)
+    assert events(storage, owner.execution_id)[-1].payload == {
+        "activity": "double/2",
+        "attempt": 1,
+        "error": "nonsense",
+        "percent": 50,
+    }
+
+
+@pytest.mark.parametrize("error", [FencedError("lost"), StorageError("full"), ZeroDivisionError()])
+async def test_what_is_not_the_activitys_own_failure_passes_and_is_not_journaled(
+    storage: Storage, error: Exception
+) -> None:
+    owner = claimed(storage, CLOCK)
+    async with journaled(storage, owner) as journal:
+        with pytest.raises(type(error)):
+            await journal.run("double", Work(failures=1, error=error), 2)
+        assert journal.gate.in_flight == 0
+    assert kinds(storage, owner.execution_id) == ["execution.started"]
+
+
+async def test_nothing_new_runs_while_the_gate_is_shut(storage: Storage) -> None:
+    owner, let, late = claimed(storage, CLOCK), anyio.Event(), Work()
+
+    async def slow(number: int) -> int:
+        await let.wait()
+        return number
+
+    async with journaled(storage, owner) as journal, anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run, "slow", slow, 1)
+        await anyio.wait_all_tasks_blocked()
+        journal.gate.close()
+        tasks.start_soon(journal.run, "late", late, 1)
+        await anyio.wait_all_tasks_blocked()
+        assert not journal.gate.idle.is_set()
+        let.set()
+        await journal.gate.idle.wait()
+        assert activities(storage, owner.execution_id) == {"slow": "completed"}
+        tasks.cancel_scope.cancel()
+    assert late.calls == 0
+
+
+async def test_a_gate_with_nothing_in_flight_is_idle_when_it_shuts(storage: Storage) -> None:
+    async with journaled(storage, claimed(storage, CLOCK)) as journal:
+        await journal.run("double", Work(), 1)
+        journal.gate.close()
+        assert journal.gate.idle.is_set()
+
+
+async def test_what_a_result_is_worth_is_told_with_it(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+
+    async def words(number: int) -> list[str]:
+        return ["a", "b"][:number]
+
+    async with journaled(storage, owner) as journal:
+        await journal.run("words", words, 2)
+    told = events(storage, owner.execution_id)[1:]
+    assert [event.type for event in told] == ["activity.completed", "text.found", "text.found"]
+    assert told[2].payload == {"activity": "words", "text": "b", "percent": 50}

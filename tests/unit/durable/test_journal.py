@@ -1,0 +1,221 @@
+import random
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+
+import anyio
+import pytest
+from tests.journals import SetClock, activities, claimed, count, events, finished, gapless, kinds, new, seen, until
+
+from lithograph.durable.clock import timestamp
+from lithograph.durable.commit import CommitGroup, SqliteCommit
+from lithograph.durable.journal import JournalWriter
+from lithograph.durable.status import Status
+from lithograph.durable.writes import ActivityRow, ActivityStatus, CacheRow, EventRow, Owner, Write
+from lithograph.errors import FencedError, StorageError
+from lithograph.storage.open import Storage
+from lithograph.storage.schema import response_cache, workflow_activity
+
+CLOCK = SetClock()
+
+
+def result(owner: Owner, name: str, status: ActivityStatus = ActivityStatus.COMPLETED) -> Write:
+    row = ActivityRow(name, status, "hash", 1, timestamp(CLOCK.now()), result='{"of": "it"}')
+    return Write(owner, activities=(row,), events=(EventRow("activity.completed", f'{{"activity": "{name}"}}'),))
+
+
+def event(owner: Owner, kind: str) -> Write:
+    return Write(owner, events=(EventRow(kind, "{}"),))
+
+
+class Held:
+    """Commits for real, when it is let; remembers the groups."""
+
+    def __init__(self, commit: CommitGroup) -> None:
+        self.commit, self.groups = commit, list[list[Write]]()
+        self.began, self.let = threading.Event(), threading.Event()
+
+    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
+        self.began.set()
+        assert self.let.wait(10)
+        self.groups.append(list(writes))
+        return self.commit(writes)
+
+
+async def test_many_concurrent_commits_are_all_durable_when_they_are_acknowledged(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    raw = sqlite3.connect(str(storage.path), isolation_level=None)
+    find = "SELECT count(*) FROM workflow_activity WHERE activity_name = ?"
+    found: list[int] = []
+
+    async def commit(writer: JournalWriter, number: int) -> None:
+        await writer.commit(result(owner, f"work/{number}"))
+        found.append(raw.execute(find, (f"work/{number}",)).fetchone()[0])
+
+    with closing(raw), closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+        async with anyio.create_task_group() as tasks:
+            for number in range(500):
+                tasks.start_soon(commit, writer, number)
+
+    assert found == [1] * 500
+    happened = events(storage, owner.execution_id)
+    assert all(gapless(happened))
+    assert [one.payload["activity"] for one in happened[1:]] == [f"work/{number}" for number in range(500)]
+    assert seen(storage, owner.execution_id).last_seq == 501
+
+
+async def test_what_queues_up_during_a_transaction_is_the_next_one(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+        held = Held(commit_group)
+        with JournalWriter(held) as writer:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.commit, result(owner, "first"))
+                await until(held.began.is_set)
+                for number in range(20):
+                    tasks.start_soon(writer.commit, result(owner, f"later/{number}"))
+                await anyio.wait_all_tasks_blocked()
+                held.let.set()
+    assert [len(group) for group in held.groups] == [1, 20]
+
+
+async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unharmed(storage: Storage) -> None:
+    mine, theirs = claimed(storage, CLOCK), claimed(storage, CLOCK, new("two"))
+    ended = claimed(storage, CLOCK, new("three"))
+    assert finished(storage, ended, Status.COMPLETED, timestamp(CLOCK.now()))
+    stale = Owner(theirs.organization_id, theirs.execution_id, theirs.epoch - 1)
+    unknown = Owner(theirs.organization_id, "execution_0", 1)
+    fenced: list[Owner] = []
+
+    async def commit(writer: JournalWriter, owner: Owner) -> None:
+        try:
+            await writer.commit(result(owner, f"work/{owner.execution_id}/{owner.epoch}"))
+        except FencedError:
+            fenced.append(owner)
+
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+        held = Held(commit_group)
+        with JournalWriter(held) as writer:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.commit, event(mine, "first"))
+                await until(held.began.is_set)
+                for owner in (stale, mine, unknown, ended, theirs):
+                    tasks.start_soon(commit, writer, owner)
+                await anyio.wait_all_tasks_blocked()
+                held.let.set()
+
+    assert [len(group) for group in held.groups] == [1, 5]
+    assert fenced == [stale, unknown, ended]
+    assert count(storage, workflow_activity) == 2
+    assert kinds(storage, theirs.execution_id) == ["execution.started", "activity.completed"]
+    assert kinds(storage, ended.execution_id) == ["execution.started", "execution.completed"]
+
+
+async def test_a_mark_rides_along_and_the_later_one_takes_its_place(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+        writer.later("mark", event(owner, "mark.old"))
+        writer.later("mark", event(owner, "mark.new"))
+        assert kinds(storage, owner.execution_id) == ["execution.started"]
+        await writer.commit(result(owner, "work"))
+        assert kinds(storage, owner.execution_id) == ["execution.started", "mark.new", "activity.completed"]
+
+
+async def test_the_mark_of_an_activity_is_forgotten_when_its_result_comes_first(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+        held = Held(commit_group)
+        held.let.set()
+        with JournalWriter(held) as writer:
+            for name in ("quick", "slow"):
+                writer.later(name, result(owner, name, ActivityStatus.RUNNING))
+            await writer.commit(result(owner, "quick"))
+            assert activities(storage, owner.execution_id) == {"quick": "completed", "slow": "running"}
+    assert [len(group) for group in held.groups] == [2]
+
+
+async def test_everything_is_written_in_the_order_in_which_it_came(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    chance = random.Random(1)
+    told = [f"told.{number:03}" for number in range(200)]
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+        async with anyio.create_task_group() as tasks:
+            for kind in told:
+                if chance.random() < 0.5:
+                    writer.later(kind, event(owner, kind))
+                else:
+                    tasks.start_soon(writer.commit, event(owner, kind))
+                    await anyio.lowlevel.checkpoint()
+    assert kinds(storage, owner.execution_id)[1:] == told
+
+
+async def test_a_flush_returns_after_the_transaction_that_was_under_way(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    found: list[str] = []
+
+    async def flush(writer: JournalWriter) -> None:
+        await writer.flush()
+        found.extend(kinds(storage, owner.execution_id)[1:])
+
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+        held = Held(commit_group)
+        with JournalWriter(held) as writer:
+            async with anyio.create_task_group() as tasks:
+                writer.later("mark", event(owner, "mark"))
+                tasks.start_soon(writer.commit, event(owner, "first"))
+                await until(held.began.is_set)
+                tasks.start_soon(flush, writer)
+                await anyio.wait_all_tasks_blocked()
+                assert found == []
+                held.let.set()
+    assert found == ["mark", "first"]
+
+
+async def test_answers_that_were_paid_for_are_kept_at_the_end(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+        writer.later("cache/1", Write(owner, cached=(CacheRow("1", '{"a": 1}'),)))
+    assert count(storage, response_cache) == 1
+
+
+async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    failures = [StorageError("the disk is full")]
+    told: list[str] = []
+
+    async def commit(writer: JournalWriter, name: str) -> None:
+        try:
+            await writer.commit(result(owner, name))
+        except StorageError as error:
+            told.append(f"{name}: {error}")
+
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+
+        def once_broken(writes: Sequence[Write]) -> list[FencedError | None]:
+            if failures and len(writes) > 1:
+                raise failures.pop()
+            return commit_group(writes)
+
+        held = Held(once_broken)
+        with JournalWriter(held) as writer:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(commit, writer, "before")
+                await until(held.began.is_set)
+                for name in ("a", "b"):
+                    tasks.start_soon(commit, writer, name)
+                await anyio.wait_all_tasks_blocked()
+                held.let.set()
+            await commit(writer, "after")
+    assert told == ["a: the disk is full", "b: the disk is full"]
+    assert set(activities(storage, owner.execution_id)) == {"before", "after"}
+
+
+async def test_a_group_that_cannot_be_written_leaves_nothing_behind(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    twice = Write(owner, events=(EventRow("event", "{}"), EventRow(None, "{}")))  # type: ignore[arg-type]
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+        with pytest.raises(sqlite3.IntegrityError):
+            await writer.commit(twice)
+        await writer.commit(event(owner, "event"))
+    assert kinds(storage, owner.execution_id) == ["execution.started", "event"]
