@@ -55,3 +55,28 @@ def test_the_quickstart_works_from_its_first_line_to_its_last(demo: Path) -> Non
 def test_links_lead_to_something(page: Path) -> None:
     for target in _LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_commands_of_the_how_to_are_commands(demo: Path) -> None:
+    """Its id is put in the place of the page's; an execution that has ended refuses to be steered, in one sentence."""
+    extract = "extract lithograph-demo/document.md --ontology lithograph-demo/ontology.ttl --out graph.json"
+    litho(*shlex.split(extract))
+    execution_id = litho("list").stdout.split()[0]
+    page = ROOT / "docs/how-to/continue-and-control.md"
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    assert len(lines) >= 10
+    for line in lines:
+        words = [
+            execution_id if word == "9224732de3f8" else word for word in shlex.split(line.removeprefix("$ litho "))
+        ]
+        if words[0] == "extract":
+            continue
+        done = litho(*words)
+        refused = words[0] in ("pause", "cancel", "signal", "retry")
+        assert done.returncode == (2 if refused else 0), (line, done.stderr)
+        assert not refused or len(done.stderr.splitlines()) == 1
+    assert (demo / "graph.ttl").exists()
+
+
+def litho(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "lithograph", *words], capture_output=True, text=True, check=False)

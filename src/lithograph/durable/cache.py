@@ -24,14 +24,26 @@ class ResponseCache(Protocol):
 
 
 class StoredResponses:
-    """A `ResponseCache` in the database. An answer is committed in the transaction of the next result, or before."""
+    """A `ResponseCache` in the database. An answer is committed in the transaction of the next result, or before.
+
+    The keys are read once: most questions of a new document are new, and need no look at the database to know it.
+    """
 
     def __init__(self, storage: Storage, writer: JournalWriter, owner: Owner) -> None:
         self._storage, self._writer, self._owner = storage, writer, owner
+        self._keys: set[str] | None = None
 
     async def get(self, key: str) -> str | None:
         """Return the answer under `key`, or None."""
-        return await anyio.to_thread.run_sync(self._get, key)
+        if self._keys is None:
+            self._keys = await anyio.to_thread.run_sync(self._known)
+        return await anyio.to_thread.run_sync(self._get, key) if key in self._keys else None
+
+    def _known(self) -> set[str]:
+        c = response_cache.c
+        with self._storage.read() as connection:
+            mine = c.organization_id == self._owner.organization_id
+            return set(connection.execute(select(c.key).where(mine)).scalars())
 
     def _get(self, key: str) -> str | None:
         c = response_cache.c
