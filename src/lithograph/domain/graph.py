@@ -1,12 +1,12 @@
 """The knowledge graph: entities and relations in a fixed order, each with the spans that say so."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Self
 
 from lithograph.domain.document import Document, Span
-from lithograph.domain.facts import Attribute, Flag, Literal, Mention
+from lithograph.domain.facts import Attribute, Flag, Link, Literal, Mention
 from lithograph.domain.ids import EntityId, Iri, RelationId, digest
 from lithograph.errors import InvariantError
 
@@ -107,3 +107,20 @@ def relation_of(
         parts = ("entity", target)
     relation_id = RelationId(digest("relation", subject, predicate, *parts))
     return Relation(relation_id, subject, predicate, target, confidence, evidence, flags)
+
+
+def joined(
+    subject: EntityId, predicate: Iri, target: EntityId | Literal, sightings: Sequence[Link | Relation]
+) -> Relation:
+    """Return the one relation that several sightings, at least one, are: all their evidence, the highest confidence.
+
+    It keeps a flag only when every sighting has it.
+    """
+    return relation_of(
+        subject,
+        predicate,
+        target,
+        confidence=max(sighting.confidence for sighting in sightings),
+        evidence=tuple(sorted(set(chain.from_iterable(sighting.evidence for sighting in sightings)))),
+        flags=tuple(sorted(frozenset[Flag].intersection(*(frozenset(sighting.flags) for sighting in sightings)))),
+    )

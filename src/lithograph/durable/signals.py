@@ -18,7 +18,7 @@ from lithograph.storage.schema import workflow_signal
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-CANCEL, PAUSE, RESUME = "cancel", "pause", "resume"
+CANCEL, PAUSE = "cancel", "pause"
 
 
 @dataclass(frozen=True, slots=True)

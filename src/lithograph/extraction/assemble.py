@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import chain
 
-from lithograph.domain.document import Span
-from lithograph.domain.facts import Flag, Link, Mention, Typing
+from lithograph.domain.facts import Link, Mention, Typing
 from lithograph.domain.fragment import Fragment
-from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, relation_of
+from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, joined
 from lithograph.domain.ids import EntityId, MentionId, digest
 from lithograph.domain.voting import elect
 
@@ -60,15 +59,5 @@ def _entity(mention: Mention, typings: list[Typing]) -> Entity:
 
 def _relation(links: list[Link], ids: dict[MentionId, EntityId]) -> Relation:
     first = links[0]
-    return relation_of(
-        ids[first.subject],
-        first.predicate,
-        ids[first.object] if isinstance(first.object, str) else first.object,
-        confidence=max(link.confidence for link in links),
-        evidence=_all_evidence(links),
-        flags=tuple(sorted(frozenset[Flag].intersection(*(frozenset(link.flags) for link in links)))),
-    )
-
-
-def _all_evidence(links: Iterable[Link]) -> tuple[Span, ...]:
-    return tuple(sorted(set(chain.from_iterable(link.evidence for link in links))))
+    target = ids[first.object] if isinstance(first.object, str) else first.object
+    return joined(ids[first.subject], first.predicate, target, links)

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from lithograph.domain.document import Span
-from lithograph.domain.facts import Flag, Literal
-from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, relation_of
+from lithograph.domain.facts import Literal
+from lithograph.domain.graph import Entity, KnowledgeGraph, Relation, joined
 from lithograph.domain.ids import DocumentId, EntityId, Iri
 from lithograph.ontology.model import Ontology
 from lithograph.resolution.canonical import merge
@@ -130,17 +129,4 @@ def _relations(relations: Iterable[Relation], canonical: dict[EntityId, Entity])
             collapsed += 1
         else:
             same[subject, relation.predicate, target].append(relation)
-    merged = []
-    for (subject, predicate, target), group in same.items():
-        evidence: set[Span] = set(chain.from_iterable(relation.evidence for relation in group))
-        merged.append(
-            relation_of(
-                subject,
-                predicate,
-                target,
-                confidence=max(relation.confidence for relation in group),
-                evidence=tuple(sorted(evidence)),
-                flags=tuple(sorted(frozenset[Flag].intersection(*(frozenset(relation.flags) for relation in group)))),
-            )
-        )
-    return merged, collapsed
+    return [joined(*ends, group) for ends, group in same.items()], collapsed
