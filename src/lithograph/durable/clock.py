@@ -34,7 +34,7 @@ class SystemClock:
 
 def timestamp(seconds: float) -> str:
     """Return a time as ISO 8601 in UTC with microseconds, which sorts as it passes."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def seconds_of(text: str) -> float:

@@ -5,6 +5,7 @@ The statements are written for the database's driver, since they decide what an 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 from lithograph.durable.clock import Clock, timestamp
@@ -21,17 +22,17 @@ _STATE = "SELECT epoch, status, last_seq FROM workflow_execution WHERE id = ?"
 _ACTIVITY = """
 INSERT INTO workflow_activity (organization_id, execution_id, activity_name, status, input_hash, result, error, attempt,
                                usage, epoch, started_at, completed_at, duration_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES {rows}
 ON CONFLICT (execution_id, activity_name) DO UPDATE
 SET status = excluded.status, input_hash = excluded.input_hash, result = excluded.result, error = excluded.error,
     attempt = excluded.attempt, usage = excluded.usage, epoch = excluded.epoch, started_at = excluded.started_at,
     completed_at = excluded.completed_at, duration_ms = excluded.duration_ms
 """
 _EVENT = """
-INSERT INTO workflow_event (organization_id, execution_id, seq, type, payload, created_at) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO workflow_event (organization_id, execution_id, seq, type, payload, created_at) VALUES {rows}
 """
 _CACHE = """
-INSERT INTO response_cache (organization_id, key, response, created_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO response_cache (organization_id, key, response, created_at) VALUES {rows} ON CONFLICT DO NOTHING
 """
 _TOUCH = """
 UPDATE workflow_execution
@@ -39,6 +40,9 @@ SET last_seq = ?, last_activity_name = coalesce(?, last_activity_name), updated_
     lease_expires_at = coalesce(?, lease_expires_at)
 WHERE id = ?
 """
+
+_TOGETHER = 10
+"""Rows in one statement: fewer cost more calls, more cost longer statements."""
 
 CommitGroup = Callable[[Sequence[Write]], list[FencedError | None]]
 """Commits a group and says of each write whether it was fenced off; raises `StorageError` when nothing was committed.
@@ -96,13 +100,33 @@ def fenced(owner: Owner) -> FencedError:
     )
 
 
+class _Insert:
+    """A statement that writes rows of `width` values, several at a time."""
+
+    def __init__(self, statement: str, width: int) -> None:
+        row = f"({', '.join('?' * width)})"
+        self._one, self._several = (statement.format(rows=", ".join([row] * count)) for count in (1, _TOGETHER))
+
+    def run(self, cursor: "Cursor", rows: Sequence[tuple[Any, ...]]) -> None:
+        whole = len(rows) - len(rows) % _TOGETHER
+        for first in range(0, whole, _TOGETHER):
+            cursor.execute(self._several, tuple(chain.from_iterable(rows[first : first + _TOGETHER])))
+        for row in rows[whole:]:
+            cursor.execute(self._one, row)
+
+
+_ACTIVITIES, _EVENTS, _CACHED = _Insert(_ACTIVITY, 13), _Insert(_EVENT, 6), _Insert(_CACHE, 4)
+
+
 class SqliteCommit:
-    """Commits groups of writes through a connection of its own. Used by one thread."""
+    """Commits groups of writes through a connection of its own. Used by one thread at a time."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:
         self._storage = storage
         self._clock = clock
         self._raw = storage.engine.raw_connection()
+        # Every row of a group is of an execution that the same transaction has seen.
+        self._raw.cursor().execute("PRAGMA foreign_keys = OFF")
 
     def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
         """Commit `writes` in one transaction; see `CommitGroup`."""
@@ -130,9 +154,9 @@ class SqliteCommit:
             epoch, status, seq = row or (-1, "", 0)
             group.states[execution_id] = _State(epoch, status == Status.RUNNING, seq)
         verdicts = [group.add(write) for write in writes]
-        for statement, rows in ((_ACTIVITY, group.activities), (_EVENT, group.events), (_CACHE, group.cached)):
-            if rows:
-                cursor.executemany(statement, rows)
+        _ACTIVITIES.run(cursor, group.activities)
+        _EVENTS.run(cursor, group.events)
+        _CACHED.run(cursor, group.cached)
         cursor.executemany(
             _TOUCH,
             [
@@ -145,4 +169,5 @@ class SqliteCommit:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._raw.cursor().execute("PRAGMA foreign_keys = ON")
         self._raw.close()

@@ -3,10 +3,14 @@
 A caller of `commit` is answered after the transaction that holds its write. `later` is for what nobody waits for:
 marks that an activity runs, answers that were paid for; they ride along, and a mark is forgotten when its activity's
 result comes first. All of it is written in the order in which it came.
+
+A group is handed over when the loop has nothing more to add to it. A small one is committed where it stands while the
+disk is quick: to wake a thread, and to be woken by it, takes as long as the commit.
 """
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,8 +20,17 @@ from typing import Self
 from lithograph.durable.commit import CommitGroup
 from lithograph.durable.writes import Write
 
-_LARGEST_GROUP = 5_000
+_LARGEST_GROUP = 1_000
 """Writes in one transaction, at most: a bound on how long a reader of the same rows can wait."""
+
+_WHOLE_GROUP = 50
+"""Of more writes than this, half go into a transaction: meanwhile those of the one before add to the other half."""
+
+_SMALL_GROUP = 8
+"""Writes in a group that the loop may commit by itself, at most."""
+
+_QUICK = 0.002
+"""Seconds that the loop may stand still for a commit: less than anybody notices. Above, the thread does it."""
 
 
 @dataclass(slots=True)
@@ -35,7 +48,9 @@ class JournalWriter:
         self._commit = commit
         self._queue: dict[object, _Waiting] = {}
         self._changed = threading.Condition()
-        self._wanted = self._ended = False
+        self._wanted = self._ended = self._busy = self._looking = False
+        self._lasted = _QUICK
+        """Seconds that the last small group took; before there was one, too many."""
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._loop = asyncio.get_running_loop()
 
@@ -80,38 +95,73 @@ class JournalWriter:
                 for row in write.activities:
                     self._queue.pop((write.owner.execution_id, row.name), None)
             self._queue[answer] = _Waiting(write, answer)
-            self._wanted = True
-            self._changed.notify()
+        if not self._looking:
+            self._looking = True
+            self._loop.call_soon(self._look, 0)
         return answer
+
+    def _look(self, before: int) -> None:
+        """Hand the queue over, unless it has grown since the loop's last turn, when it had `before` writes."""
+        with self._changed:
+            size = len(self._queue)
+            if before < size < _LARGEST_GROUP:
+                self._loop.call_soon(self._look, size)
+                return
+            self._looking = False
+            idle = not (self._busy or self._wanted)
+            if not (idle and size <= _SMALL_GROUP and self._lasted < _QUICK):
+                self._wanted = True
+                self._changed.notify()
+                return
+            group = self._take()
+        _answer(self._committed(group))
 
     def _work(self) -> None:
         while group := self._next():
-            self._settle(group)
+            answers = self._committed(group)
+            with self._changed:
+                self._busy = False
+            if answers:
+                self._loop.call_soon_threadsafe(_answer, answers)
 
     def _next(self) -> list[_Waiting]:
         """Wait until somebody waits, and return the next group; an empty one at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wanted or self._ended)
-            keys = list(islice(self._queue, _LARGEST_GROUP))
-            group = [self._queue.pop(key) for key in keys]
-            self._wanted = bool(self._queue)
+            self._changed.wait_for(lambda: (self._wanted and self._queue) or self._ended)
+            group = self._take()
+            self._busy, self._wanted = True, bool(self._queue)
             return group
 
-    def _settle(self, group: list[_Waiting]) -> None:
-        told = [waiting for waiting in group if waiting.write is not None]
-        verdicts: Sequence[Exception | None]
+    def _take(self) -> list[_Waiting]:
+        size = min(max(_WHOLE_GROUP, len(self._queue) // 2), _LARGEST_GROUP)
+        return [self._queue.pop(key) for key in list(islice(self._queue, size))]
+
+    def _committed(self, group: list[_Waiting]) -> "_Answers":
+        """Commit a group and return what to answer to whom."""
+        told = [waiting.write for waiting in group if waiting.write is not None]
+        verdicts: Sequence[Exception | None] = ()
         failure: Exception | None = None
+        began = time.perf_counter()
         try:
-            verdicts = self._commit([waiting.write for waiting in group if waiting.write is not None]) if told else []
-        except Exception as error:  # whatever it is, it belongs to those who wait, not to this thread
-            failure, verdicts = error, [error] * len(told)
-        answers = [(w.answer, verdict) for w, verdict in zip(told, verdicts, strict=True) if w.answer is not None]
-        answers += [(w.answer, failure) for w in group if w.write is None and w.answer is not None]
-        if answers:
-            self._loop.call_soon_threadsafe(_answer, answers)
+            if told:
+                verdicts = self._commit(told)
+        except Exception as error:  # whatever it is, it belongs to those who wait, not to whoever commits
+            failure = error
+        if told and len(told) <= _SMALL_GROUP:
+            self._lasted = time.perf_counter() - began
+        ordered = iter(verdicts)
+        answers = []
+        for waiting in group:
+            verdict = failure if waiting.write is None or failure else next(ordered)
+            if waiting.answer is not None:
+                answers.append((waiting.answer, verdict))
+        return answers
 
 
-def _answer(answers: "Sequence[tuple[asyncio.Future[None], Exception | None]]") -> None:
+_Answers = Sequence[tuple["asyncio.Future[None]", Exception | None]]
+
+
+def _answer(answers: _Answers) -> None:
     for answer, verdict in answers:
         if answer.done():
             continue

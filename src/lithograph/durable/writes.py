@@ -1,7 +1,11 @@
-"""What is written to the journal: values, handed from the tasks that did something to the writer that commits it."""
+"""What is written to the journal: values, handed from the tasks that did something to the writer that commits it.
 
-from dataclasses import dataclass
+They are structs and not dataclasses: several are made for every activity, and these are made in a tenth of the time.
+"""
+
 from enum import StrEnum
+
+import msgspec
 
 
 class ActivityStatus(StrEnum):
@@ -14,8 +18,7 @@ class ActivityStatus(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityRow:
+class ActivityRow(msgspec.Struct, frozen=True):
     """A row of `workflow_activity`; `result` and `usage` are JSON, times as `clock.timestamp` writes them."""
 
     name: str
@@ -30,24 +33,21 @@ class ActivityRow:
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(msgspec.Struct, frozen=True):
     """An event before it has its number; `payload` is a JSON object."""
 
     type: str
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class CacheRow:
+class CacheRow(msgspec.Struct, frozen=True):
     """An answer that was paid for, by the hash of the whole request; `response` is JSON."""
 
     key: str
     response: str
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """Who writes: the execution, its organisation, and the epoch in which this worker claimed it."""
 
     organization_id: str
@@ -55,8 +55,7 @@ class Owner:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """Everything that one task wants committed together. `lease_until` prolongs the lease, when it is given."""
 
     owner: Owner

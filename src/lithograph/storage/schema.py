@@ -161,6 +161,7 @@ workflow_event = Table(
     Column("created_at", Time, nullable=False),
     PrimaryKeyConstraint("execution_id", "seq"),
     ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    sqlite_with_rowid=False,  # its rows are short and come in order: the index is all there has to be
 )
 
 response_cache = Table(

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 BEGIN: Final = "lithograph_begin"
 """The execution option that says how a connection's next transactions begin: `DEFERRED` (default) or `IMMEDIATE`."""
 
-_CHECKPOINT_PAGES: Final = 1000
-"""4 MB at 4 KB a page: the log stays small enough to be read through quickly after a kill."""
+_PAGE_BYTES: Final = 8192
+"""Three results of a chunk fit on a page; of SQLite's own 4 KB each would take one and leave much of it empty."""
+
+_CHECKPOINT_PAGES: Final = 500
+"""4 MB: the log stays small enough to be read through quickly after a kill."""
 
 _LOG_BYTES: Final = 64 << 20
 """What the log is cut down to after one large transaction has blown it up."""
@@ -35,6 +38,7 @@ def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
     def set_up(connection: "DBAPIConnection", record: "ConnectionPoolEntry") -> None:  # noqa: ARG001
         cursor = connection.cursor()
         for pragma in (
+            f"page_size = {_PAGE_BYTES}",  # of a new file; one that is there keeps its own
             "foreign_keys = ON",
             "synchronous = FULL",
             f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",

@@ -139,6 +139,7 @@ def _journal() -> None:
         sa.Column("created_at", Time, nullable=False),
         sa.PrimaryKeyConstraint("execution_id", "seq", name="pk_workflow_event"),
         _of_execution("workflow_event"),
+        sqlite_with_rowid=False,
     )
 
 
