@@ -2,7 +2,11 @@
 
     LithographError
     ├── TransientError            the same call may succeed later
-    │   └── StorageError          the database cannot be written or read now: full, locked, unreachable, damaged
+    │   ├── StorageError          the database cannot be written or read now: full, locked, unreachable, damaged
+    │   ├── UnavailableError      a provider could not answer: timeout, connection, a server error
+    │   ├── RateLimitedError      a provider said: later; it may say when
+    │   ├── OverloadedError       a provider has too much to do, whoever asks
+    │   └── CircuitOpenError      a provider has failed so often that it is not asked for a while
     └── PermanentError            it will not
         ├── InputError            what the user gave is unusable; the message says what, where, what to do
         │   ├── UsageError        an option, a path, a combination of them
@@ -11,7 +15,12 @@
         ├── StateError            an execution is not in a state that allows this; names both states
         ├── FencedError           this worker lost its execution to another one and must stop
         ├── InvariantError        a domain value that contradicts itself or its document
+        ├── RejectedError         a provider refuses the request as it is: key, model, parameters, quota
         ├── AnswerError           an extractor answered with something that cannot be used
+        │   ├── TruncatedError    the answer ends in the middle: the length limit was reached
+        │   ├── RefusalError      the model declined, or a filter did
+        │   ├── EmptyAnswerError  nothing was answered
+        │   └── MalformedError    not JSON, or not of the schema
         ├── ActivityError         an activity failed for good, after all its attempts
         └── IncompleteError       an execution under `on_missing=fail` that could not finish every chunk
 
@@ -36,6 +45,30 @@ class TransientError(LithographError):
 
 class StorageError(TransientError):
     """The database cannot be used at the moment; the message says why and what to do."""
+
+
+class UnavailableError(TransientError):
+    """A provider could not answer: a timeout, a lost connection, an error of its own."""
+
+
+class RateLimitedError(TransientError):
+    """A provider said that this is too much for now; `retry_after` is the seconds that it asks to wait, if it does."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OverloadedError(TransientError):
+    """A provider has too much to do at the moment, whoever asks."""
+
+
+class CircuitOpenError(TransientError):
+    """A provider has failed so often that it is not asked; in `seconds` it may be tried again."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class PermanentError(LithographError):
@@ -70,8 +103,28 @@ class InvariantError(PermanentError):
     """A value contradicts itself or the document that it points into."""
 
 
+class RejectedError(PermanentError):
+    """A provider refuses the request as it is: a wrong key, an unknown model, a bad request, an exhausted quota."""
+
+
 class AnswerError(PermanentError):
     """An extractor's answer cannot be used at all."""
+
+
+class TruncatedError(AnswerError):
+    """An answer ends in the middle, since its limit of tokens was reached."""
+
+
+class RefusalError(AnswerError):
+    """A model declined to answer, or a filter stopped it."""
+
+
+class EmptyAnswerError(AnswerError):
+    """A model answered nothing."""
+
+
+class MalformedError(AnswerError):
+    """An answer is not the JSON that was asked for; the message says where it departs from it."""
 
 
 class ActivityError(PermanentError):

@@ -1,0 +1,1 @@
+"""Prompts: what a language model is asked, and the shape in which it answers."""

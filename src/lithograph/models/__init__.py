@@ -1,0 +1,1 @@
+"""Models: language models and embedders of any provider, behind two small protocols."""

@@ -1,0 +1,1 @@
+"""Resilience: one way to call a provider, whatever it answers."""
