@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.journals import AtCrashPoints
 
+from lithograph.durable.crashpoints import set_hook
 from lithograph.storage.open import Storage, open_storage
 
 
@@ -28,3 +30,10 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
     """An SQLite database of its own for each test."""
     with open_storage(f"sqlite:///{tmp_path}/graph.db") as opened:
         yield opened
+
+
+@pytest.fixture
+def at_crash_points() -> Iterator[AtCrashPoints]:
+    """What is done at crash points is undone after the test."""
+    yield set_hook
+    set_hook(None)

@@ -28,7 +28,8 @@ def new_run(tmp_path_factory: pytest.TempPathFactory, ontology: Path) -> NewRun:
 
     def make(chunks: int = 12, **settings: object) -> CrashRun:
         document = folder / f"{chunks}.txt"
-        document.write_text(generated_text(chunks), encoding="utf-8")
+        if not document.exists():  # another run may be reading it
+            document.write_text(generated_text(chunks), encoding="utf-8")
         return CrashRun(tmp_path_factory.mktemp("run"), document, ontology, concurrency=CONCURRENCY, **settings)
 
     return make

@@ -1,44 +1,23 @@
 """A disk that is full, or read-only: one sentence, an intact database, and the same result once there is room."""
 
-import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.crash.conftest import CONCURRENCY, NewRun
+from tests.disks import Disk, mounted
 
 from lithograph.testing.crash import CrashRun
 from lithograph.testing.crash_child import Exit
 from lithograph.testing.crash_report import CrashReport
 
 
-class Disk:
-    """A small file system in memory."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._mount("-t", "tmpfs", "-o", "size=1m", "tmpfs")
-
-    def remount(self, options: str) -> None:
-        self._mount("-o", f"remount,{options}")
-
-    def _mount(self, *options: str) -> None:
-        subprocess.run(["mount", *options, str(self.folder)], check=True, capture_output=True)
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    try:
-        small = Disk(tmp_path)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no small disk can be mounted here")
-    yield small
-    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+    with mounted(tmp_path, "size=1m") as small:
+        yield small
 
 
 @pytest.fixture

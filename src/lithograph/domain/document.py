@@ -43,7 +43,8 @@ class Span:
 class Document:
     """A document's extracted text, which all offsets refer to, and where it came from.
 
-    The id is a hash of the organisation and of the bytes: the same file in two organisations is two documents.
+    `sha256` is that of the bytes. The id is a hash of the organisation, the bytes and the text: the same file in two
+    organisations is two documents, and so are two readings of the same bytes, as Markdown and as HTML, that differ.
     """
 
     organization_id: OrganizationId
@@ -60,7 +61,8 @@ class Document:
             raise InvariantError(
                 f"{self.source} holds half of a surrogate pair at character {error.start}, which no encoding has"
             ) from error
-        object.__setattr__(self, "id", DocumentId(digest("document", self.organization_id, self.sha256)))
+        identity = digest("document", self.organization_id, self.sha256, self.text)
+        object.__setattr__(self, "id", DocumentId(identity))
 
     @classmethod
     def from_text(

@@ -84,11 +84,13 @@ class CrashRun:
             raise CrashError(f"{point} was not passed {passing} times: {ending}")
         return self._to_the_end()
 
-    def killed_after(self, instants: Sequence[float]) -> CrashReport:
-        """Kill one process after the other, each so many seconds after it begins to work, unless it ends before."""
+    def killed_after(self, instants: Sequence[float], *, since: str = "") -> CrashReport:
+        """Kill one process after the other, each so many seconds after it begins to work, or after it has passed the
+        crash point `since`, unless it ends before.
+        """
         for instant in instants:
             process = self.start()
-            self.wait(process, instant)
+            self.wait(process, instant, since)
             process.kill()
             if not self.end(process).killed:
                 break

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -80,26 +80,20 @@ async def unread_results(
     outcomes: Mapping[Path, Document | DocumentError], organization_id: OrganizationId
 ) -> dict[Path, ExtractionResult]:
     """Return, for each path that could not be read, a result that says so and has nothing else."""
-    readable = frozenset(one.id for one in outcomes.values() if isinstance(one, Document))
     results: dict[Path, ExtractionResult] = {}
     for path, outcome in outcomes.items():
         if isinstance(outcome, DocumentError):
-            identity = await anyio.to_thread.run_sync(_identity, path, organization_id, readable)
+            identity = await anyio.to_thread.run_sync(_identity, path, organization_id)
             missing = Missing(identity, ChunkId(""), 0, 0, Stage.READ, error=str(outcome), attempts=1)
             results[path] = ExtractionResult(organization_id, (), KnowledgeGraph(), missing=(missing,))
     return results
 
 
-def _identity(path: Path, organization_id: OrganizationId, readable: Set[DocumentId]) -> DocumentId:
-    """Return the id that an unreadable document would have if it could be read: that of its bytes.
-
-    It is made from the path where there are no such bytes, or where another file of the same bytes was `readable`.
-    """
+def _identity(path: Path, organization_id: OrganizationId) -> DocumentId:
+    """Return an id for an unreadable document, which has no text: made from its bytes, or else from the path."""
     with contextlib.suppress(OSError, ValueError):
         if path.is_file() and 0 < path.stat().st_size <= DEFAULT_LIMITS.file_bytes:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            identity = DocumentId(digest("document", organization_id, sha256))
-            if identity not in readable:
-                return identity
+            return DocumentId(digest("document", organization_id, sha256))
     return DocumentId(digest("document", organization_id, "path", str(path)))

@@ -20,16 +20,21 @@ class Tracker:
     """Counts chunks by stage. `percent` is of all stages of all chunks, and never falls, not even over a restart."""
 
     def __init__(self, storage: Storage, owner: Owner) -> None:
-        self._owner = owner
+        self._storage, self._owner = storage, owner
+        self._writer: JournalWriter | None = None
+        self._percent = 0.0
+        self._count_anew()
+
+    def _count_anew(self) -> None:
         self._done: Counter[Stage] = Counter()
         self._total = 0
         self._stage = Stage.CHUNK
         self._used = Usage()
-        self._percent = _last_percent(storage, owner)
-        self._writer: JournalWriter | None = None
 
     def watch(self, writer: JournalWriter) -> None:
-        """Tell of stages that begin and end through `writer`."""
+        """Begin to count: the workflow begins, perhaps not for the first time. Stages are told of through `writer`."""
+        self._count_anew()
+        self._percent = _last_percent(self._storage, self._owner)
         self._writer = writer
 
     def saw(self, progress: Progress) -> None:
@@ -38,8 +43,9 @@ class Tracker:
         self._done[progress.stage] = progress.done
         self._total, self._stage = progress.total, progress.stage
         self._used += sum((report.usage for report in progress.found.reports), Usage())
-        whole = self._total * len(_STAGES)
-        done = sum(self._done[stage] for stage in _STAGES)
+        stages = (Stage.JOINT,) if progress.stage is Stage.JOINT else _STAGES
+        whole = self._total * len(stages)
+        done = sum(self._done[stage] for stage in stages)
         self._percent = max(self._percent, round(100 * done / whole, 1) if whole else 100.0)
         if first:
             self._tell("stage.started", progress.stage)

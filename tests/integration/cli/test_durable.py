@@ -1,11 +1,12 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -41,7 +42,7 @@ def endless(folder: Path) -> Path:
 
 @contextmanager
 def working(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has begun to finish chunks."""
+    """A process that has finished its first activities, and few more."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=folder,
@@ -54,12 +55,21 @@ def working(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         assert process.stderr is not None
         try:
             for line in process.stderr:
-                if re.search(r"mentions \d+ of ", line):
+                if re.search(r": execution_[0-9a-f]+", line):
                     break
+            while process.poll() is None and not finished(folder):
+                pass
             assert process.poll() is None, "it ended too early for this test"
             yield process
         finally:
             process.kill()
+
+
+def finished(folder: Path) -> int:
+    """How many activities are in the journal, seen from outside."""
+    with closing(sqlite3.connect(folder / ".lithograph" / "graph.db")) as connection:
+        query = "SELECT count(*) FROM workflow_activity WHERE status = 'completed'"
+        return int(connection.execute(query).fetchone()[0])
 
 
 def id_of(litho: Litho) -> str:

@@ -32,6 +32,7 @@ from lithograph.storage.schema import entity, evidence, mention, relation, workf
 from lithograph.testing.gold import read_gold, read_index
 from lithograph.testing.oracle import OracleExtractor
 from lithograph.workflow.extraction import ExtractionInput, result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.materials import document_of
 
 CLOCK = SetClock()
 SKIP = ExtractionSettings(on_missing=OnMissing.SKIP)
@@ -110,6 +111,19 @@ async def test_a_second_start_returns_the_same_execution_and_runs_nothing(storag
     assert extractor.asked == []
     assert canonical_bytes(await result(storage, again)) == await faultless(DOCUMENT, stand_in())
     assert count(storage, workflow_execution) == 1
+
+
+async def test_each_reading_of_the_same_bytes_keeps_the_text_that_its_offsets_refer_to(storage: Storage) -> None:
+    data = b"<p>Person01 met <b>Person02</b>.</p>"
+    readings = [document_from_bytes(data, source=source) for source in ("page.txt", "page.html")]
+    assert len({document.sha256 for document in readings}) == 1
+    for document in readings:
+        assert await extract(storage, document, stand_in()) == (Status.COMPLETED, await faultless(document, stand_in()))
+    for document in readings:
+        found = await result(storage, start(storage, document, stand_in()))
+        assert [one.sha256 for one in found.documents] == [document.sha256]
+        assert [document.check(span) for span in found.graph.spans()]
+        assert await anyio.to_thread.run_sync(document_of, storage, ORGANIZATION, document.id) == document
 
 
 async def test_what_decides_the_result_decides_which_execution_it_is(storage: Storage) -> None:

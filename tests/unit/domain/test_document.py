@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from lithograph.domain.document import Document, Span
@@ -47,11 +49,18 @@ def test_a_span_contains_itself_and_what_lies_inside() -> None:
     assert not whole.contains(Document.from_text("Ada").span(0, 3))
 
 
-def test_a_documents_id_depends_on_organisation_and_bytes_and_not_on_its_name() -> None:
-    assert ADA.id == "document_ff4fafe834dff3656ace5f617ec5c96d"
+def test_a_documents_id_depends_on_organisation_bytes_and_text_and_not_on_its_name() -> None:
+    assert ADA.id == "document_f07d4d51f2ec39a524b53038104bb3fa"
     assert Document.from_text(ADA.text, source="b.txt").id == ADA.id
     assert Document.from_text(ADA.text, organization_id=OrganizationId("acme")).id != ADA.id
     assert Document.from_text(ADA.text + " ").id != ADA.id
+    assert dataclasses.replace(ADA, sha256="0" * 64).id != ADA.id
+
+
+def test_two_readings_of_the_same_bytes_are_one_document_when_they_give_the_same_text() -> None:
+    assert dataclasses.replace(ADA, media_type="text/markdown").id == ADA.id
+    other = dataclasses.replace(ADA, media_type="text/html", text="Ada met")
+    assert (other.sha256, other.id == ADA.id) == (ADA.sha256, False)
 
 
 def test_half_of_a_surrogate_pair_is_no_text() -> None:

@@ -69,6 +69,18 @@ async def test_results_are_those_of_the_documents_in_the_order_given(files: dict
     }
 
 
+async def test_the_same_bytes_read_in_two_ways_are_two_documents(files: dict[str, Path]) -> None:
+    page, source = files["bob.md"].with_name("page.html"), files["bob.md"].with_name("page.txt")
+    for path in (page, source):
+        path.write_text("<p>Ann <b>Rook</b> was born in Dunholm.</p>")
+
+    result = await extract_files([page, source], pipeline())
+
+    assert [document.media_type for document in result.documents] == ["text/html", "text/plain"]
+    assert len({document.sha256 for document in result.documents}) == 1
+    assert len({document.id for document in result.documents}) == 2
+
+
 async def test_a_document_given_twice_counts_once(files: dict[str, Path]) -> None:
     once = await extract_files([files["ann.txt"]], pipeline())
     thrice = await extract_files([files["ann.txt"], files["copy.txt"], files["ann.txt"]], pipeline())
@@ -105,12 +117,18 @@ async def test_what_cannot_be_read_or_processed_is_skipped_and_listed(files: dic
     assert len({one.document for one in result.missing} | {one.id for one in result.documents}) == 5
 
 
-async def test_an_unreadable_document_has_the_id_that_its_bytes_give_it(files: dict[str, Path]) -> None:
+async def test_an_unreadable_document_has_an_id_that_its_bytes_give_it(files: dict[str, Path]) -> None:
     locked = files["locked.pdf"]
-    result = await extract_files([locked], pipeline(SKIP), organization_id=ACME)
-
-    same = read_document(files["ann.txt"], organization_id=ACME)
-    assert [one.document for one in result.missing] == [same.id]
+    copy = locked.with_name("copy.pdf")
+    copy.write_bytes(locked.read_bytes())
+    results = [
+        await extract_files(paths, pipeline(SKIP), organization_id=ACME) for paths in ([locked], [copy], [locked, copy])
+    ]
+    missing, *same = [found for result in results for found in result.missing]
+    assert {found.document for found in same} == {missing.document}
+    assert len(same) == 2
+    (elsewhere,) = (await extract_files([locked], pipeline(SKIP))).missing
+    assert elsewhere.document != missing.document
 
 
 async def test_a_chunk_that_fails_for_good_fails_the_run(files: dict[str, Path]) -> None:
