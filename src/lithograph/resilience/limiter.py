@@ -1,0 +1,229 @@
+"""Rate limiter: who calls a provider next, and when.
+
+Callers form one queue, and only its first may go: when a slot is free, when the last minute has room for one more
+request and for its tokens, and when no hold is on. A large request is not starved, since nobody passes it. One
+function, `_advance`, decides all of this; whatever may have made room calls it. It hands a permit over as it decides,
+so no later caller can snatch it, and the first in the queue is the only one that sleeps by the clock.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.lowlevel
+
+from lithograph.errors import UsageError
+from lithograph.resilience.alarm import Alarm, Now, Sleep
+from lithograph.resilience.quotas import read_quotas
+from lithograph.resilience.slots import Slots
+from lithograph.resilience.window import SlidingWindow, Use
+
+
+class Permit:
+    """The right to make one call. A context manager: leaving it frees the slot, not the minute's requests and tokens.
+
+    `succeeded` or `rate_limited` is said at most once; a call that ends in any other way leaves the slots as they are.
+    """
+
+    __slots__ = ("_advance", "_out", "_request", "_round", "_slots", "_tokens")
+
+    def __init__(self, request: Use, tokens: Use, slots: Slots, advance: Callable[[], None]) -> None:
+        self._request, self._tokens = request, tokens
+        self._slots, self._round = slots, slots.take()
+        self._advance = advance
+        self._out = True
+
+    def settle(self, tokens: int) -> None:
+        """Replace the estimate by the tokens that were used, 0 or more."""
+        self._tokens.correct(tokens)
+        self._advance()
+
+    def succeeded(self) -> None:
+        """Say that the provider let the call through."""
+        self._slots.succeeded(self._say())
+        self._advance()
+
+    def rate_limited(self) -> None:
+        """Say that the provider found it too much. `RateLimiter.hold` is for the time that it names."""
+        self._slots.limited(self._say())
+
+    def release(self) -> None:
+        """Free the slot, once."""
+        if self._out:
+            self._out = False
+            self._slots.give_back()
+        self._advance()
+
+    def withdraw(self) -> None:
+        """Give everything back: no call was made."""
+        self._request.correct(0)
+        self._tokens.correct(0)
+        self.release()
+
+    def _say(self) -> int:
+        number, self._round = self._round, -1
+        return number
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """A place in the queue. `looks` is when the waiter looks whether it may go without being told to."""
+
+    tokens: int
+    since: float
+    looks: float = math.inf
+    alarm: Alarm | None = None
+    permit: Permit | None = None
+
+    def wake(self) -> None:
+        if self.alarm is not None:
+            self.alarm.ring()
+
+
+class RateLimiter:
+    """The limits of one provider key, shared by all tasks of a process.
+
+    It belongs to no event loop and may be used on several, one after the other.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        now: Now = time.monotonic,
+        sleep: Sleep = anyio.sleep,
+    ) -> None:
+        """Every number is 1 or more. A limit of None is the one that the provider's answers tell, none before that.
+
+        Raises `UsageError` for anything else.
+        """
+        if concurrency < 1:
+            raise UsageError("the number of calls at the same time must be 1 or more")
+        self._requests = SlidingWindow(_whole(requests_per_minute))
+        self._tokens = SlidingWindow(_whole(tokens_per_minute))
+        self._learned = [window for window in (self._requests, self._tokens) if window.limit is None]
+        self._slots = Slots(concurrency)
+        self._now, self._sleep = now, sleep
+        self._held_until = -math.inf
+        self._queue: OrderedDict[_Waiter, None] = OrderedDict()
+        self._granted = 0
+        self._waited = self._longest_wait = 0.0
+
+    @property
+    def queued(self) -> int:
+        """Callers that wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """Permits that are out."""
+        return self._slots.taken
+
+    @property
+    def allowed(self) -> int:
+        """Permits that may be out at present, 1 to the given concurrency."""
+        return self._slots.allowed
+
+    @property
+    def granted(self) -> int:
+        """Permits given since the beginning."""
+        return self._granted
+
+    @property
+    def waited(self) -> float:
+        """Seconds that all of these were waited for, added up."""
+        return self._waited
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that one of these was waited for, at most."""
+        return self._longest_wait
+
+    async def acquire(self, tokens: int) -> Permit:
+        """Return the permit for a call that may use `tokens`, 0 or more, when its turn has come.
+
+        A call estimated above the limit of a minute counts as the limit: it has the minute for itself.
+        """
+        waiter = _Waiter(tokens, self._now())
+        self._queue[waiter] = None
+        self._advance()
+        try:
+            while waiter.permit is None:
+                waiter.alarm = Alarm()
+                await waiter.alarm.wait(waiter.looks - self._now(), self._sleep)
+                if waiter.permit is None:
+                    waiter.looks = math.inf
+                    self._advance()
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except BaseException:  # cancelled, as a rule; the permit may have been handed over just before
+            self._leave(waiter)
+            raise
+        return waiter.permit
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody go for that time, which the provider asked for; a longer hold that is on stays."""
+        self._held_until = max(self._held_until, self._now() + seconds)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Read the limits that an answer tells.
+
+        A limit applies where none was given; when nothing remains until a reset, nobody goes before it.
+        """
+        quotas = read_quotas(headers)
+        for window, limit in ((self._requests, quotas.requests), (self._tokens, quotas.tokens)):
+            if limit is not None and window in self._learned:
+                window.limit = limit
+        if quotas.exhausted:
+            self.hold(quotas.exhausted)
+        self._advance()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        if waiter.permit is not None:
+            waiter.permit.withdraw()
+        else:
+            del self._queue[waiter]
+            self._advance()
+
+    def _advance(self) -> None:
+        """Let the first go, and the next, for as long as they may; see to it that who may not looks again in time."""
+        while self._queue and self._slots.free:
+            now, first = self._now(), next(iter(self._queue))
+            opens = max(self._held_until, self._requests.opens(1, now), self._tokens.opens(first.tokens, now))
+            if opens > now:
+                if opens < first.looks:  # to look too early does no harm: it looks again
+                    first.looks = opens
+                    first.wake()
+                return
+            del self._queue[first]
+            self._grant(first, now)
+            first.wake()
+
+    def _grant(self, waiter: _Waiter, now: float) -> None:
+        request, tokens = self._requests.use(1, now), self._tokens.use(waiter.tokens, now)
+        waiter.permit = Permit(request, tokens, self._slots, self._advance)
+        self._granted += 1
+        self._waited += now - waiter.since
+        self._longest_wait = max(self._longest_wait, now - waiter.since)
+
+
+def _whole(limit: float | None) -> int | None:
+    if limit is None:
+        return None
+    if not 1 <= limit < math.inf:
+        raise UsageError("the requests and the tokens of a minute must be 1 or more")
+    return math.floor(limit)

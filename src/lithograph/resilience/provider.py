@@ -1,0 +1,128 @@
+"""Provider: what all tasks of a process share of one model of one provider: its circuit, its limits, what they saw."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import anyio
+
+from lithograph.resilience.alarm import Now, Sleep
+from lithograph.resilience.breaker import CircuitBreaker, State
+from lithograph.resilience.limiter import RateLimiter
+
+
+class NoticeKind(StrEnum):
+    """What those who wait for an answer may want to know; the values are types of events."""
+
+    RETRYING = "activity.retrying"
+    SLOW = "activity.slow"
+    RATE_LIMITED = "provider.rate_limited"
+    CIRCUIT_OPENED = "provider.circuit_opened"
+    CIRCUIT_CLOSED = "provider.circuit_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened on the way to an answer; `payload` is plain JSON."""
+
+    kind: NoticeKind
+    payload: Mapping[str, object]
+
+
+Told = Callable[[Notice], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLimits:
+    """What one model may be asked: calls at once, and in a minute requests and tokens (None: what it tells itself)."""
+
+    concurrency: int = 20
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    threshold: int = 5
+    """Faults in a row that open the circuit."""
+    reset_after: float = 30.0
+    """Seconds that it stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMetrics:
+    """Counts since the start of the process; `queued` and `running` as of now, waits in seconds."""
+
+    circuit: State
+    queued: int
+    running: int
+    allowed: int
+    granted: int
+    waited: float
+    longest_wait: float
+    rate_limited: int
+    faults: int
+    opened: int
+
+
+class Provider:
+    """One model of one provider, as this process knows it."""
+
+    def __init__(
+        self, name: str, limits: ProviderLimits, *, now: Now = time.monotonic, sleep: Sleep = anyio.sleep
+    ) -> None:
+        self.name, self.now, self.sleep = name, now, sleep
+        self.circuit = CircuitBreaker(
+            name,
+            threshold=limits.threshold,
+            reset_after=limits.reset_after,
+            now=now,
+            sleep=sleep,
+            changed=self._circuit_changed,
+        )
+        self.limiter = RateLimiter(
+            concurrency=limits.concurrency,
+            requests_per_minute=limits.requests_per_minute,
+            tokens_per_minute=limits.tokens_per_minute,
+            now=now,
+            sleep=sleep,
+        )
+        self._reset_after = limits.reset_after
+        self._listeners: dict[Told, None] = {}
+        self.rate_limited = self.faults = self._opened = 0
+
+    def __repr__(self) -> str:
+        return f"Provider({self.name!r})"
+
+    def listen(self, told: Told) -> None:
+        """Have `told` called when the circuit opens or closes; the same one counts once."""
+        self._listeners[told] = None
+
+    def forget(self, told: Told) -> None:
+        """Call it no more."""
+        self._listeners.pop(told, None)
+
+    def metrics(self) -> ProviderMetrics:
+        """Return the counts."""
+        limiter = self.limiter
+        return ProviderMetrics(
+            circuit=self.circuit.state,
+            queued=limiter.queued,
+            running=limiter.running,
+            allowed=limiter.allowed,
+            granted=limiter.granted,
+            waited=limiter.waited,
+            longest_wait=limiter.longest_wait,
+            rate_limited=self.rate_limited,
+            faults=self.faults,
+            opened=self._opened,
+        )
+
+    def _circuit_changed(self, state: State) -> None:
+        if state is State.HALF_OPEN:
+            return
+        opened = state is State.OPEN
+        self._opened += opened
+        kind = NoticeKind.CIRCUIT_OPENED if opened else NoticeKind.CIRCUIT_CLOSED
+        payload: dict[str, object] = {"model": self.name}
+        if opened:
+            payload["seconds"] = self._reset_after
+        for told in list(self._listeners):
+            told(Notice(kind, payload))
