@@ -14,18 +14,22 @@ import msgspec
 from lithograph.domain.facts import Mention
 from lithograph.domain.usage import NOTHING
 from lithograph.durable.cache import ResponseCache
+from lithograph.errors import UsageError
 from lithograph.extraction.extractor import (
     EntityAnswer,
     EntityQuestion,
     Extractor,
     Identity,
+    JointAnswer,
+    JointExtractor,
+    JointQuestion,
     MentionAnswer,
     MentionQuestion,
     RelationAnswer,
     RelationQuestion,
 )
 
-Answer = TypeVar("Answer", MentionAnswer, EntityAnswer, RelationAnswer)
+Answer = TypeVar("Answer", MentionAnswer, EntityAnswer, RelationAnswer, JointAnswer)
 
 
 class CachedExtractor:
@@ -66,6 +70,21 @@ class CachedExtractor:
             [known.iri for known in question.properties],
         )
         return await self._answer("relations", asked, RelationAnswer, lambda: self._extractor.relations(question))
+
+    async def joint(self, question: JointQuestion) -> JointAnswer:
+        """Return the answer, from the cache where it is there; then it costs nothing.
+
+        Raises `UsageError` when the extractor answers in stages only.
+        """
+        asked = (
+            question.chunk.text,
+            [known.iri for known in question.classes],
+            [known.iri for known in question.properties],
+        )
+        extractor = self._extractor
+        if not isinstance(extractor, JointExtractor):
+            raise UsageError(f"{self.identity.name} answers in stages only: use the strategy staged")
+        return await self._answer("joint", asked, JointAnswer, lambda: extractor.joint(question))
 
     async def _answer(
         self, kind: str, asked: object, shape: type[Answer], ask: Callable[[], Awaitable[Answer]]

@@ -30,7 +30,7 @@ async def type_mentions(
         if not 0 <= proposal.mention < len(question.mentions):
             rejected[Reason.UNKNOWN_MENTION] += 1
         elif proposal.mention not in typings:
-            types = _known_types(proposal.types, offered, rejected)
+            types = known_types(proposal.types, offered, rejected)
             if types:
                 attributes = _attributes(proposal, question, aligner, rejected)
                 mention = question.mentions[proposal.mention].id
@@ -42,8 +42,10 @@ async def type_mentions(
     return Fragment(typings=frozenset(typings.values()), reports=reports)
 
 
-def _known_types(proposed: Sequence[Iri], offered: set[Iri], rejected: Counter[Reason]) -> tuple[Iri, ...]:
-    """Return the offered ones among the types, without repetition, when the first, the class, is one of them."""
+def known_types(proposed: Sequence[Iri], offered: set[Iri], rejected: Counter[Reason]) -> tuple[Iri, ...]:
+    """Return the offered ones among the types, without repetition, when the first, the class, is one of them; else
+    nothing. The others are counted in `rejected`.
+    """
     unknown = sum(iri not in offered for iri in proposed)
     if unknown:
         rejected[Reason.UNKNOWN_CLASS] += unknown

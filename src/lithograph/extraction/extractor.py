@@ -6,14 +6,14 @@ text that it names, hold every class and property against what was offered, and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.document import Span
 from lithograph.domain.facts import Literal, Mention
 from lithograph.domain.ids import Iri
 from lithograph.domain.usage import NOTHING, Usage
-from lithograph.ontology.model import Ontology, OntologyClass, OntologyProperty
+from lithograph.ontology.model import OntologyClass, OntologyProperty
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,33 @@ class RelationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class JointQuestion:
+    """What does this chunk say, in terms of `classes` and `properties`?"""
+
+    chunk: Chunk
+    classes: Sequence[OntologyClass]
+    properties: Sequence[OntologyProperty]
+
+
+@dataclass(frozen=True, slots=True)
+class JointEntity:
+    """A surface form in the chunk with its class, `types[0]`, and further types: all its occurrences are meant."""
+
+    text: str
+    types: Sequence[Iri]
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class JointAnswer:
+    """Everything at once; the ends of relations are indices into `entities`."""
+
+    entities: Sequence[JointEntity]
+    relations: Sequence[ProposedRelation]
+    usage: Usage = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What decides an extractor's answers besides the question: anything different here may answer differently.
 
@@ -160,9 +187,10 @@ class Extractor(Protocol):
         ...
 
 
-class ExtractorFactory(Protocol):
-    """Makes an extractor for an ontology."""
+@runtime_checkable
+class JointExtractor(Extractor, Protocol):
+    """An extractor that can also answer everything about a chunk at once."""
 
-    def __call__(self, ontology: Ontology) -> Extractor:
-        """Return an extractor whose questions will be about `ontology`."""
+    async def joint(self, question: JointQuestion) -> JointAnswer:
+        """Return the entities and relations of a chunk."""
         ...

@@ -23,18 +23,26 @@ async def find_mentions(
     """
     answer = await extractor.mentions(question)
     rejected: Counter[Reason] = Counter()
+    kept = settled_mentions(question.chunk, answer.mentions, settings, rejected)
+    return Fragment(mentions=frozenset(kept), reports=frozenset({report(activity, answer.usage, rejected)}))
+
+
+def settled_mentions(
+    chunk: Chunk, proposals: Iterable[ProposedMention], settings: ExtractionSettings, rejected: Counter[Reason]
+) -> list[Mention]:
+    """Return the mentions that `find_mentions` makes of `proposals`; what is turned away is counted in `rejected`."""
     sure = []
-    for proposal in answer.mentions:
+    for proposal in proposals:
         if proposal.confidence >= settings.least_confidence:
             sure.append(proposal)
         else:
             rejected[Reason.LOW_CONFIDENCE] += 1
-    found = {found for found in _located(question.chunk, sure, settings, rejected) if _sure(found, settings, rejected)}
+    found = {found for found in _located(chunk, sure, settings, rejected) if _sure(found, settings, rejected)}
     best = {mention.span: mention for mention in sorted(found, key=lambda m: (m.confidence, m.hint))}
     kept = heaviest(list(best.values()), span=lambda m: m.span, weight=_weight)
     if len(best) > len(kept):
         rejected[Reason.OVERLAPPED] = len(best) - len(kept)
-    return Fragment(mentions=frozenset(kept), reports=frozenset({report(activity, answer.usage, rejected)}))
+    return list(kept)
 
 
 def report(activity: str, usage: Usage, rejected: Counter[Reason]) -> Report:

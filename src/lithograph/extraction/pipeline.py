@@ -1,12 +1,12 @@
 """The pipeline: a document in, its knowledge graph out.
 
 Chunk -> Mentions -> Entities -> Relations -> Assemble -> Resolve. A chunk goes on to its next stage as soon as its own
-previous one is done; only Assemble waits for all of them.
+previous one is done; only Assemble waits for all of them. Under `Strategy.JOINT` the middle three are one.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -19,16 +19,17 @@ from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId, digest
 from lithograph.domain.result import ExtractionResult, ResultDocument, Stats
 from lithograph.domain.usage import Usage
 from lithograph.durable.activity import Activities, InlineActivities
-from lithograph.errors import ActivityError, IncompleteError, innermost
+from lithograph.errors import ActivityError, IncompleteError, UsageError, innermost
 from lithograph.extraction.assemble import assemble
 from lithograph.extraction.chunk import chunk_document
 from lithograph.extraction.entities import type_mentions
-from lithograph.extraction.extractor import Candidate, Extractor
+from lithograph.extraction.extractor import Candidate, Extractor, JointExtractor
+from lithograph.extraction.joint import extract_jointly
 from lithograph.extraction.mentions import find_mentions
 from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.questions import Questions, candidates_of
 from lithograph.extraction.relations import relate
-from lithograph.extraction.settings import ExtractionSettings, OnMissing
+from lithograph.extraction.settings import ExtractionSettings, OnMissing, Strategy
 from lithograph.ontology.model import Ontology
 from lithograph.resolution.resolve import Resolution, resolve
 
@@ -45,6 +46,8 @@ class ExtractionPipeline:
     _questions: Questions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if self.settings.strategy is Strategy.JOINT and not isinstance(self.extractor, JointExtractor):
+            raise UsageError(f"{self.extractor.identity.name} answers in stages only: use the strategy staged")
         object.__setattr__(self, "_questions", Questions(self.ontology, self.settings))
 
     async def run(
@@ -71,6 +74,9 @@ class ExtractionPipeline:
         return replace(result, stats=replace(result.stats, seconds=time.monotonic() - began))
 
 
+_Step = Callable[[Chunk, Fragment], Awaitable[Fragment]]
+
+
 class _Work:
     """One run of the pipeline over one document."""
 
@@ -86,6 +92,13 @@ class _Work:
         self._questions = pipeline._questions  # noqa: SLF001  # a run is a part of its pipeline
         self._document, self._activities = document, activities
         self._progress, self._total, self._done = progress, total, Counter[Stage]()
+        self._steps: Sequence[tuple[Stage, _Step]] = (
+            (Stage.MENTIONS, self._mentions),
+            (Stage.ENTITIES, self._entities),
+            (Stage.RELATIONS, self._relations),
+        )
+        if self._settings.strategy is Strategy.JOINT:
+            self._steps = ((Stage.JOINT, self._joint),)
 
     async def all(self, chunks: list[Chunk]) -> Fragment:
         """Return the union of what all chunks say; at most `concurrency` of them are in work at once."""
@@ -106,11 +119,7 @@ class _Work:
 
     async def _chunk(self, chunk: Chunk) -> Fragment:
         found = Fragment()
-        for stage, step in (
-            (Stage.MENTIONS, self._mentions),
-            (Stage.ENTITIES, self._entities),
-            (Stage.RELATIONS, self._relations),
-        ):
+        for stage, step in self._steps:
             try:
                 added = await step(chunk, found)
             except ActivityError as error:
@@ -150,6 +159,15 @@ class _Work:
             return await relate(name, question, self._extractor, self._ontology, self._settings)
 
         return await self._activities.run(name, activity, (chunk, candidates))
+
+    async def _joint(self, chunk: Chunk, found: Fragment) -> Fragment:  # noqa: ARG002  # nothing is known yet
+        name = f"{Stage.JOINT}/{chunk.id}"
+
+        async def activity(chunk: Chunk) -> Fragment:
+            question = self._questions.joint(chunk)
+            return await extract_jointly(name, question, self._extractor, self._ontology, self._settings)
+
+        return await self._activities.run(name, activity, chunk)
 
     def _missing(self, chunk: Chunk, stage: Stage, error: ActivityError) -> Fragment:
         if self._settings.on_missing is OnMissing.FAIL:

@@ -8,7 +8,7 @@ from lithograph.domain.chunk import Chunk
 from lithograph.domain.facts import Mention
 from lithograph.domain.fragment import Fragment
 from lithograph.domain.ids import Iri
-from lithograph.extraction.extractor import Candidate, EntityQuestion, MentionQuestion, RelationQuestion
+from lithograph.extraction.extractor import Candidate, EntityQuestion, JointQuestion, MentionQuestion, RelationQuestion
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.ontology.candidates import Candidates
 from lithograph.ontology.model import Ontology
@@ -46,6 +46,13 @@ class Questions:
         attributes = self._candidates.attributes(chunk.text, offered, limit=self._settings.properties)
         sentences = tuple(chunk.sentence_of(mention.span) for mention in mentions)
         return EntityQuestion(chunk, mentions, sentences, classes, attributes)
+
+    def joint(self, chunk: Chunk) -> JointQuestion:
+        """Return the question what `chunk` says."""
+        classes = self._candidates.classes(chunk.text, limit=self._settings.candidates)
+        offered = {known.iri for known in classes}
+        properties = self._candidates.properties(chunk.text, offered, limit=self._settings.properties)
+        return JointQuestion(chunk, classes, properties)
 
     def relations(self, chunk: Chunk, candidates: Sequence[Candidate]) -> RelationQuestion:
         """Return the question what holds between `candidates` of `chunk`."""

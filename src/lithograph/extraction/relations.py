@@ -1,7 +1,7 @@
 """Relations: what a chunk says about its entities, each with the words that say it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lithograph.domain.document import Span
 from lithograph.domain.facts import Flag, Link, Literal, Mention
@@ -24,16 +24,27 @@ async def relate(
     """
     answer = await extractor.relations(question)
     rejected: Counter[Reason] = Counter()
+    links = judged(question, answer.relations, ontology, settings, rejected)
+    return Fragment(links=links, reports=frozenset({report(activity, answer.usage, rejected)}))
+
+
+def judged(
+    question: RelationQuestion,
+    proposals: Iterable[ProposedRelation],
+    ontology: Ontology,
+    settings: ExtractionSettings,
+    rejected: Counter[Reason],
+) -> frozenset[Link]:
+    """Return the relations that `relate` makes of `proposals`; what is turned away is counted in `rejected`."""
     judge = _Judge(question, ontology, settings)
     links = set()
-    for proposal in answer.relations:
+    for proposal in proposals:
         verdict = judge.link(proposal)
         if isinstance(verdict, Link):
             links.add(verdict)
         else:
             rejected[verdict] += 1
-    reports = frozenset({report(activity, answer.usage, rejected)})
-    return Fragment(links=frozenset(links), reports=reports)
+    return frozenset(links)
 
 
 class _Judge:

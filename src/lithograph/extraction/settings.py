@@ -24,6 +24,15 @@ class Constraint(StrEnum):
     """It is dropped and counted."""
 
 
+class Strategy(StrEnum):
+    """How a model is asked about a chunk."""
+
+    STAGED = "staged"
+    """In three calls: what is named, what each of it is, how it hangs together."""
+    JOINT = "joint"
+    """In one call, for cost."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
     """Thresholds are from 0 to 1; `candidates`, `properties` and `batch` are counts; `concurrency` is chunks in work
@@ -46,6 +55,7 @@ class ExtractionSettings:
     constraint: Constraint = Constraint.FLAG
     on_missing: OnMissing = OnMissing.FAIL
     concurrency: int = 20
+    strategy: Strategy = Strategy.STAGED
 
     def __post_init__(self) -> None:
         for name in ("least_confidence", "fuzzy_threshold"):

@@ -1,4 +1,4 @@
-"""The prompts that the fake model understands, and its answers, as they stand in a message: JSON with a `task`.
+"""The messages between Lithograph and a model: prompts, and the answers to them, as JSON with a `task`.
 
 A prompt is the whole text of the first user message. Classes and properties go by short names that are unique within
 an ontology; datatypes by the local names of XSD. `mention`, `entity`, `subject` and `object` are numbers that the
@@ -12,14 +12,14 @@ import msgspec
 from lithograph.errors import InputError
 
 
-class OfferedClass(msgspec.Struct, frozen=True):
+class OfferedClass(msgspec.Struct, frozen=True, omit_defaults=True):
     """A kind of thing to look for, and what is meant by it."""
 
     name: str
     about: str = ""
 
 
-class OfferedAttribute(msgspec.Struct, frozen=True):
+class OfferedAttribute(msgspec.Struct, frozen=True, omit_defaults=True):
     """A property whose literals are asked for together with an entity's class."""
 
     name: str
@@ -27,7 +27,7 @@ class OfferedAttribute(msgspec.Struct, frozen=True):
     datatypes: tuple[str, ...] = ()
 
 
-class OfferedProperty(msgspec.Struct, frozen=True, rename={"domain": "from", "range": "to"}):
+class OfferedProperty(msgspec.Struct, frozen=True, omit_defaults=True, rename={"domain": "from", "range": "to"}):
     """A property to look for; `domain` are classes, `range` classes or datatypes, and nothing where all may stand."""
 
     name: str
@@ -36,7 +36,7 @@ class OfferedProperty(msgspec.Struct, frozen=True, rename={"domain": "from", "ra
     range: tuple[str, ...] = ()
 
 
-class GivenMention(msgspec.Struct, frozen=True):
+class GivenMention(msgspec.Struct, frozen=True, omit_defaults=True):
     """A mention to be classified, in the sentence of that index.
 
     The mentions of a sentence come in the order in which they stand in it.
