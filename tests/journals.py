@@ -18,14 +18,16 @@ from lithograph.durable.clock import Clock, SystemClock
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.events import Event, events_after
 from lithograph.durable.executions import Execution, Lease, NewExecution
-from lithograph.durable.retry import RetryPolicy
 from lithograph.durable.run import Context, Outcome, Worker, Workflow, run_execution
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
+from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 
 ORGANIZATION = DEFAULT_ORGANIZATION
+AtCrashPoints = Callable[[Callable[[str], None]], None]
+"""Has something done whenever this process passes a crash point."""
 DEADLINE = 10.0
 """Seconds after which something that was waited for will not come any more."""
 
@@ -135,7 +137,7 @@ class Steps:
 
     @property
     def shut(self) -> bool:
-        return self._gate is not None and self._gate.shut
+        return self._gate is not None and self._gate.shut.is_set()
 
     async def __call__(self, context: Context) -> Outcome:
         self._gate = context.activities.gate

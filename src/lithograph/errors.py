@@ -4,9 +4,13 @@
     ├── TransientError            the same call may succeed later
     │   ├── StorageError          the database cannot be written or read now: full, locked, unreachable, damaged
     │   ├── UnavailableError      a provider could not answer: timeout, connection, a server error
+    │   │   └── UnreachableError  nothing answers at its address
     │   ├── RateLimitedError      a provider said: later; it may say when
     │   ├── OverloadedError       a provider has too much to do, whoever asks
     │   └── CircuitOpenError      a provider has failed so often that it is not asked for a while
+    ├── BlockedError              nothing can go on for now; what is finished is kept, and the rest continues later
+    │   ├── BudgetError           a budget of tokens or money does not allow another call
+    │   └── OutageError           a provider has been away for longer than anybody wanted to wait
     └── PermanentError            it will not
         ├── InputError            what the user gave is unusable; the message says what, where, what to do
         │   ├── UsageError        an option, a path, a combination of them
@@ -16,6 +20,7 @@
         ├── FencedError           this worker lost its execution to another one and must stop
         ├── InvariantError        a domain value that contradicts itself or its document
         ├── RejectedError         a provider refuses the request as it is: key, model, parameters, quota
+        ├── ExhaustedError        a provider was asked as often as it may be, and failed each time
         ├── AnswerError           an extractor answered with something that cannot be used
         │   ├── TruncatedError    the answer ends in the middle: the length limit was reached
         │   ├── RefusalError      the model declined, or a filter did
@@ -51,6 +56,10 @@ class UnavailableError(TransientError):
     """A provider could not answer: a timeout, a lost connection, an error of its own."""
 
 
+class UnreachableError(UnavailableError):
+    """Nothing answers at a provider's address: it is wrong, or nothing runs there."""
+
+
 class RateLimitedError(TransientError):
     """A provider said that this is too much for now; `retry_after` is the seconds that it asks to wait, if it does."""
 
@@ -69,6 +78,18 @@ class CircuitOpenError(TransientError):
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class BlockedError(LithographError):
+    """Nothing can go on for now: an execution is suspended, and continues when the reason is gone."""
+
+
+class BudgetError(BlockedError):
+    """A budget of tokens or money does not allow another call."""
+
+
+class OutageError(BlockedError):
+    """A provider has been away for longer than anybody wanted to wait."""
 
 
 class PermanentError(LithographError):
@@ -105,6 +126,14 @@ class InvariantError(PermanentError):
 
 class RejectedError(PermanentError):
     """A provider refuses the request as it is: a wrong key, an unknown model, a bad request, an exhausted quota."""
+
+
+class ExhaustedError(PermanentError):
+    """A provider was asked `attempts` times, as often as it may be, and failed each time."""
+
+    def __init__(self, message: str, attempts: int) -> None:
+        super().__init__(message)
+        self.attempts = attempts
 
 
 class AnswerError(PermanentError):

@@ -3,16 +3,34 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lithograph.cli.errors import ExitCode
-from lithograph.cli.options import LEASE_SECONDS, Db, Formats, Id, LeaseSeconds, Organization, Out, Plain, place_of
+from lithograph.cli.options import (
+    LEASE_SECONDS,
+    Asking,
+    Db,
+    Formats,
+    Id,
+    LeaseSeconds,
+    MaxCost,
+    MaxTokens,
+    Organization,
+    Out,
+    Plain,
+    Prices,
+    RequestsPerMinute,
+    TokensPerMinute,
+    place_of,
+)
 from lithograph.cli.output import destination, tell
 from lithograph.cli.work import Session, lock_of
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.errors import StateError, UsageError
+from lithograph.resilience.budget import Limits
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -113,6 +131,11 @@ def signal(
 
 def resume(
     execution: Id,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    prices: Prices = None,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
     out: Out = None,
     formats: Formats = None,
     plain: Plain = False,
@@ -120,16 +143,23 @@ def resume(
     organization: Organization = DEFAULT_ORGANIZATION,
     lease_seconds: LeaseSeconds = LEASE_SECONDS,
 ) -> int:
-    """Go on, in this process, with an execution that was paused, interrupted or never begun, and give its result."""
+    """Go on, in this process, with an execution that was paused, interrupted or never begun, and give its result. A
+    budget that is given replaces the one that it had.
+    """
     session = Session(place_of(db, organization), destination(out, formats or ()), lease_seconds, plain=plain)
 
     from lithograph.durable.status import Status
 
-    return _carry_on(session, execution, {Status.PENDING, Status.RUNNING, Status.SUSPENDED, Status.COMPLETED})
+    allowed = {Status.PENDING, Status.RUNNING, Status.SUSPENDED, Status.COMPLETED}
+    limits = Limits(max_tokens, max_cost)
+    return _carry_on(session, execution, allowed, Asking(20, requests_per_minute, tokens_per_minute, prices), limits)
 
 
 def retry(
     execution: Id,
+    prices: Prices = None,
+    requests_per_minute: RequestsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
     out: Out = None,
     formats: Formats = None,
     plain: Plain = False,
@@ -144,12 +174,16 @@ def retry(
 
     from lithograph.durable.status import Status
 
-    return _carry_on(session, execution, {status for status in Status if status.retriable})
+    asking = Asking(20, requests_per_minute, tokens_per_minute, prices)
+    return _carry_on(session, execution, {status for status in Status if status.retriable}, asking, Limits())
 
 
-def _carry_on(session: Session, given: str, allowed: "set[Status]") -> int:
+def _carry_on(session: Session, given: str, allowed: "set[Status]", asking: Asking, limits: Limits) -> int:
+    import anyio
+    import anyio.to_thread
+
     from lithograph.durable.lookup import find
-    from lithograph.workflow.extraction import input_of
+    from lithograph.workflow.extraction import allow, input_of
     from lithograph.workflow.materials import ontology_of
     from lithograph.workflow.runner import Run, run_one
 
@@ -159,11 +193,18 @@ def _carry_on(session: Session, given: str, allowed: "set[Status]") -> int:
             found = find(connection, place.organization_id, given)
         if found.status not in allowed:
             raise StateError(f"execution {found.id} is {found.status}: {_instead(found)}")
+        remembered = input_of(found)
+        limited = limits if limits != Limits() else remembered.limits
+        asking = replace(asking, concurrency=remembered.settings.concurrency, priced=limited.cost_usd is not None)
+        models, ontology = asking.models(), ontology_of(storage, place.organization_id, remembered.ontology)
+        models(remembered.choice, ontology)  # says what cannot be had
 
         async def job(worker: "Worker", watching: "Watching") -> Run:
-            return Run((await run_one(worker, found.id, place.organization_id, watching=watching),))
+            if limited != remembered.limits:
+                await anyio.to_thread.run_sync(allow, storage, found, limited)
+            return Run((await run_one(worker, found.id, place.organization_id, named=models, watching=watching),))
 
-        return session.carry_out(storage, job, ontology_of(storage, place.organization_id, input_of(found).ontology))
+        return session.carry_out(storage, job, ontology, models)
 
 
 def _instead(found: "Execution") -> str:

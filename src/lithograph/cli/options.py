@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
     from lithograph.storage.open import Storage
+    from lithograph.workflow.models import Models
 
 Db = Annotated[str, typer.Option("--db", metavar="URL", help="The database: sqlite:///FILE.")]
 Organization = Annotated[
@@ -38,6 +40,23 @@ Formats = Annotated[
         show_default="what the extension of --out says, else json",
     ),
 ]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option("--max-tokens", metavar="N", min=1, help="Tokens that each document may take; then it is suspended."),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="Dollars that each document may take; then it is suspended."),
+]
+Prices = Annotated[
+    Path | None, typer.Option("--prices", metavar="FILE", help="Prices, where those that come with it are out of date.")
+]
+RequestsPerMinute = Annotated[
+    float | None, typer.Option("--requests-per-minute", metavar="N", help="At most, to each model.")
+]
+TokensPerMinute = Annotated[
+    float | None, typer.Option("--tokens-per-minute", metavar="N", help="At most, to and from each model.")
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Show progress as plain lines, also on a terminal.")]
 LeaseSeconds = Annotated[
     float, typer.Option("--lease-seconds", envvar="LITHOGRAPH_LEASE_SECONDS", min=0.1, hidden=True)
@@ -45,6 +64,32 @@ LeaseSeconds = Annotated[
 """How long a process that works may be silent before it counts as dead."""
 
 LEASE_SECONDS = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How models are asked: calls at once, calls and tokens in a minute, and what they cost."""
+
+    concurrency: int = 20
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    prices: Path | None = None
+    priced: bool = False
+    """Whether a price must be known, since cost is limited."""
+
+    def models(self) -> "Models":
+        """Return the models of this process."""
+        from lithograph.models.prices import PriceTable
+        from lithograph.resilience.provider import ProviderLimits
+        from lithograph.workflow.models import Models
+
+        limits = ProviderLimits(
+            self.concurrency,
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            reset_after=float(os.environ.get("LITHOGRAPH_RESET_AFTER", "30")),
+        )
+        return Models(limits, PriceTable.load(self.prices), priced=self.priced)
 
 
 @dataclass(frozen=True, slots=True)

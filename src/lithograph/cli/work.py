@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lithograph.ontology.model import Ontology
     from lithograph.storage.lock import WorkerLock
     from lithograph.storage.open import Storage
+    from lithograph.workflow.models import Models
     from lithograph.workflow.runner import Run, Watching
 
     Job = Callable[[Worker, Watching], Coroutine[None, None, Run]]
@@ -38,13 +39,13 @@ class Session:
     began: float = field(default_factory=time.monotonic)
     _current: "Execution | None" = None
 
-    def carry_out(self, storage: "Storage", job: "Job", ontology: "Ontology | None") -> int:
-        """Do a job, write its result, and return the exit code.
+    def carry_out(self, storage: "Storage", job: "Job", ontology: "Ontology | None", models: "Models") -> int:
+        """Do a job with `models`, which are closed then, write its result, and return the exit code.
 
         Raises `StoppedError` when it was interrupted or paused, `IncompleteError` when it failed or was cancelled.
         """
         try:
-            run = self._run(storage, job)
+            run = self._run(storage, job, models)
             self._check(run)
             if not run.worked:
                 tell("nothing was left to do: every execution had ended before")
@@ -52,7 +53,7 @@ class Session:
         except KeyboardInterrupt as error:
             raise StoppedError(f"interrupted; what was finished is kept: {self._continuation()}") from error
 
-    def _run(self, storage: "Storage", job: "Job") -> "Run":
+    def _run(self, storage: "Storage", job: "Job", models: "Models") -> "Run":
         import anyio
 
         from lithograph.cli.progress import watching
@@ -64,7 +65,13 @@ class Session:
                 self._current = execution
                 _introduce(watch, execution)
 
-            return anyio.run(job, worker, Watching(watch.read, begins, watch.progress))
+            async def work() -> "Run":
+                try:
+                    return await job(worker, Watching(watch.read, begins, watch.progress, _tell_away))
+                finally:
+                    await models.aclose()
+
+            return anyio.run(work)
 
     def _check(self, run: "Run") -> None:
         """Raise what there is to say of an execution that did not complete."""
@@ -99,6 +106,10 @@ class Session:
         if resume and self.repeatable:
             return f"run the same command again, or {resume}, to continue"
         return f"run {resume or 'the same command again'} to continue"
+
+
+def _tell_away(execution: "Execution") -> None:
+    tell(f"execution {execution.id} is suspended ({execution.error}); it goes on when the provider is back")
 
 
 def _introduce(watch: "Watch", execution: "Execution") -> None:

@@ -23,6 +23,8 @@ class Stage(StrEnum):
     MENTIONS = "mentions"
     ENTITIES = "entities"
     RELATIONS = "relations"
+    JOINT = "joint"
+    """Mentions, entities and relations in one."""
     ASSEMBLE = "assemble"
     RESOLVE = "resolve"
 

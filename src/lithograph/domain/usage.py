@@ -13,6 +13,11 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float = 0.0
 
+    @property
+    def tokens(self) -> int:
+        """Tokens sent and received."""
+        return self.input_tokens + self.output_tokens
+
     def __add__(self, other: Self) -> Self:
         return type(self)(
             self.calls + other.calls,

@@ -1,7 +1,9 @@
 """Journaled activities: a finished one gives its result back; the result of another is durable before it is used."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -13,9 +15,17 @@ import msgspec
 
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.journal import JournalWriter
-from lithograph.durable.retry import RetryPolicy
 from lithograph.durable.writes import ActivityRow, ActivityStatus, EventRow, Owner, Write
-from lithograph.errors import ActivityError, FencedError, LithographError, StorageError, TransientError
+from lithograph.errors import (
+    ActivityError,
+    BlockedError,
+    ExhaustedError,
+    FencedError,
+    LithographError,
+    StorageError,
+    TransientError,
+)
+from lithograph.resilience.retry import RetryPolicy
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -51,29 +61,56 @@ class Codec(Protocol):
 
 @dataclass(slots=True)
 class Gate:
-    """Counts what is in flight, and can be shut: then nothing new begins, and `idle` is set when all has ended."""
+    """Counts what is in flight, and can be shut: then nothing new begins, and `idle` is set when all has ended.
 
-    shut: bool = False
+    What waits, for its turn or for a provider that is away, is aside: it is not in flight, and begins anew.
+    """
+
+    blocked: BlockedError | None = None
+    """Why it was shut, when an activity did that."""
     in_flight: int = 0
+    shut: anyio.Event = field(default_factory=anyio.Event)
     idle: anyio.Event = field(default_factory=anyio.Event)
 
-    def close(self) -> None:
+    def close(self, blocked: BlockedError | None = None) -> None:
         """Let nothing new begin."""
-        self.shut = True
-        if self.in_flight == 0:
-            self.idle.set()
+        self.blocked = self.blocked or blocked
+        self.shut.set()
+        self._look()
 
     async def enter(self) -> None:
         """Return at once while the gate is open; never when it is shut: whoever shut it cancels those who wait."""
-        if self.shut:
+        if self.shut.is_set():
             await anyio.sleep_forever()
         self.in_flight += 1
 
     def leave(self) -> None:
         """Say that one has ended."""
         self.in_flight -= 1
-        if self.shut and self.in_flight == 0:
+        self._look()
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Wait inside of this."""
+        self.leave()
+        try:
+            yield
+        finally:
+            self.in_flight += 1
+        if self.shut.is_set():
+            self.leave()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.in_flight += 1
+
+    def _look(self) -> None:
+        if self.shut.is_set() and self.in_flight == 0:
             self.idle.set()
+
+
+current_activity: ContextVar[str] = ContextVar("current_activity", default="")
+"""The name of the activity that runs, for whoever tells of something on its behalf."""
 
 
 def input_hash(context: str, value: object) -> str:
@@ -129,13 +166,18 @@ class JournaledActivities:
                 return await self._attempt(name, key, attempt, function, input)
             except (FencedError, StorageError):
                 raise
+            except BlockedError as failure:
+                self.gate.close(failure)
             except LithographError as failure:
                 error = failure
                 if not isinstance(failure, TransientError) or attempt > policy.retries:
-                    await self._failed(name, key, attempt, failure)
-                    raise ActivityError(name, str(failure), attempt) from failure
+                    tries = failure.attempts if isinstance(failure, ExhaustedError) else attempt
+                    await self._failed(name, key, tries, failure)
+                    raise ActivityError(name, str(failure), tries) from failure
             finally:
                 self.gate.leave()
+            if error is None:
+                await anyio.sleep_forever()  # the gate is shut: whoever looks after it cancels this
             wait = policy.wait(attempt, self._chance)
             payload = {"activity": name, "attempt": attempt, "error": str(error), "wait": round(wait, 3)}
             await self._writer.commit(Write(self._owner, events=(self._event("activity.retrying", payload),)))
@@ -146,6 +188,7 @@ class JournaledActivities:
         began = self._clock.now()
         mark = ActivityRow(name, ActivityStatus.RUNNING, key, attempt, timestamp(began))
         self._writer.later(name, Write(self._owner, activities=(mark,)))
+        current_activity.set(name)
         result = await function(value)
         await self._completed(mark, began, result)
         return result

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+from lithograph.domain.usage import Usage
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
 from lithograph.durable.status import Status
@@ -37,7 +38,8 @@ INSERT INTO response_cache (organization_id, key, response, created_at) VALUES {
 _TOUCH = """
 UPDATE workflow_execution
 SET last_seq = ?, last_activity_name = coalesce(?, last_activity_name), updated_at = ?,
-    lease_expires_at = coalesce(?, lease_expires_at)
+    lease_expires_at = coalesce(?, lease_expires_at),
+    spent_tokens = coalesce(?, spent_tokens), spent_cost_usd = coalesce(?, spent_cost_usd)
 WHERE id = ?
 """
 
@@ -58,6 +60,7 @@ class _State:
     seq: int
     last_activity: str | None = None
     lease_until: str | None = None
+    spent: Usage | None = None
     touched: bool = False
 
 
@@ -78,6 +81,7 @@ class _Group:
             return fenced(owner)
         state.touched = True
         state.lease_until = write.lease_until or state.lease_until
+        state.spent = write.spent or state.spent
         for row in write.activities:
             state.last_activity = row.name
             self.activities.append(
@@ -91,6 +95,10 @@ class _Group:
             )
         self.cached += [(owner.organization_id, row.key, row.response, self.now) for row in write.cached]
         return None
+
+
+def _spending(spent: Usage | None) -> tuple[int | None, float | None]:
+    return (None, None) if spent is None else (spent.tokens, spent.cost_usd)
 
 
 def fenced(owner: Owner) -> FencedError:
@@ -160,7 +168,7 @@ class SqliteCommit:
         cursor.executemany(
             _TOUCH,
             [
-                (state.seq, state.last_activity, group.now, state.lease_until, execution_id)
+                (state.seq, state.last_activity, group.now, state.lease_until, *_spending(state.spent), execution_id)
                 for execution_id, state in group.states.items()
                 if state.touched
             ],

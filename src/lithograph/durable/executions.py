@@ -44,6 +44,8 @@ class Execution:
     lease_expires_at: str | None
     recovery_count: int
     waiting_for: str | None
+    spent_tokens: int
+    spent_cost_usd: float
     created_at: str
     started_at: str | None
     updated_at: str

@@ -1,16 +1,18 @@
 """Run: one worker carries one execution from its claim to its end, or until it must let go of it."""
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
 from sqlalchemy import func, select, update
 
+from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions, signals
 from lithograph.durable.activities import Codec, Finished, JournaledActivities
 from lithograph.durable.clock import Clock, timestamp
@@ -18,15 +20,25 @@ from lithograph.durable.commit import SqliteCommit, fenced
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Lease
 from lithograph.durable.journal import JournalWriter
-from lithograph.durable.retry import RetryPolicy
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus, Owner, Write
-from lithograph.errors import FencedError, LithographError, StorageError, innermost
+from lithograph.errors import (
+    BlockedError,
+    BudgetError,
+    FencedError,
+    LithographError,
+    OutageError,
+    StorageError,
+    innermost,
+)
+from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+T = TypeVar("T")
 
 _WATCH = 0.2
 """Seconds between two looks for signals: what is asked of an execution begins to happen within them."""
@@ -42,8 +54,12 @@ class Worker:
     lease: Lease
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     overrides: Mapping[str, RetryPolicy] = field(default_factory=dict)
+    outage_patience: float = 900.0
+    """Seconds to wait for a provider that is away before an execution is suspended."""
     beat: Callable[[], None] = lambda: None
     """Called with every heartbeat; raises `FencedError` when the process has lost its right to work."""
+    writer: JournalWriter | None = None
+    """The journal's writer that all runs share, from `journaling`; without it each has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,10 @@ class Outcome:
 
 
 class SuspendedError(Exception):
-    """Raised by a workflow that cannot go on for now: `reason` is for people, `waiting_for` names a signal."""
+    """Raised by a workflow that cannot go on for now: `reason` is for people, `waiting_for` names a signal.
+
+    When that signal has come before the execution could be suspended, the workflow is run again instead.
+    """
 
     def __init__(self, reason: str, waiting_for: str | None = None) -> None:
         super().__init__(reason)
@@ -91,6 +110,36 @@ class Context:
 Workflow = Callable[[Context], Awaitable[Outcome]]
 
 
+async def claim(
+    worker: Worker, organization_id: OrganizationId, execution_id: ExecutionId, *, resume: bool = False
+) -> Owner:
+    """Claim an execution for a worker, as `executions.claim` does; when this is cancelled, nothing stays claimed."""
+    taken: list[Owner] = []
+
+    def take() -> None:
+        storage, lease, clock = worker.storage, worker.lease, worker.clock
+        taken.append(executions.claim(storage, organization_id, execution_id, lease, clock, resume=resume))
+
+    try:
+        await _to_its_end(take)
+    except asyncio.CancelledError:
+        for owner in taken:
+            _release(worker, owner)
+        raise
+    return taken[0]
+
+
+async def _to_its_end(work: Callable[[], T]) -> T:
+    """Do `work` in a thread, where nobody can stop it: when this is cancelled, it is waited for."""
+    doing = asyncio.ensure_future(anyio.to_thread.run_sync(work))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([doing])
+        raise
+
+
 async def run_execution(
     worker: Worker,
     owner: Owner,
@@ -104,25 +153,46 @@ async def run_execution(
 
     `context` is part of every activity's input hash. A `LithographError` of the workflow fails the execution. Raises
     `FencedError` when the execution was lost to somebody else, `StorageError` when the database cannot be used; then,
-    and when this is cancelled, the execution is left as it is, to be continued.
+    and when this is cancelled, the execution is given back, to be continued by whoever claims it.
     """
+    journaled = partial(
+        JournaledActivities,
+        owner=owner,
+        codec=codec,
+        context=context,
+        clock=worker.clock,
+        chance=worker.chance,
+        retry=worker.retry,
+        overrides=worker.overrides,
+        progress=progress,
+    )
+    with journaling(worker) as writer:
+        try:
+            status = Status.RUNNING
+            while status is Status.RUNNING:
+                finished = await anyio.to_thread.run_sync(_load, worker.storage, owner)
+                activities = journaled(writer=writer, finished=finished)
+                given = Context(owner, activities, writer, worker.storage)
+                status = await _Run(worker, owner, activities, writer).carry_out(workflow, given)
+        except (StorageError, anyio.get_cancelled_exc_class()):
+            with anyio.CancelScope(shield=True), suppress(StorageError):
+                await writer.flush()
+            _release(worker, owner)
+            raise
+    return status
+
+
+@contextmanager
+def journaling(worker: Worker) -> Iterator[JournalWriter]:
+    """Give the writer that a worker's runs share, or one that ends with this. To be entered on the loop that uses it.
+
+    What several runs write at the same time goes into one transaction.
+    """
+    if worker.writer is not None:
+        yield worker.writer
+        return
     with closing(SqliteCommit(worker.storage, worker.clock)) as commit, JournalWriter(commit) as writer:
-        finished = await anyio.to_thread.run_sync(_load, worker.storage, owner)
-        activities = JournaledActivities(
-            owner=owner,
-            writer=writer,
-            finished=finished,
-            codec=codec,
-            context=context,
-            clock=worker.clock,
-            chance=worker.chance,
-            retry=worker.retry,
-            overrides=worker.overrides,
-            progress=progress,
-        )
-        return await _Run(worker, owner, activities, writer).carry_out(
-            workflow, Context(owner, activities, writer, worker.storage)
-        )
+        yield writer
 
 
 def _load(storage: Storage, owner: Owner) -> dict[str, Finished]:
@@ -144,23 +214,18 @@ class _Run:
         self._heeded: list[signals.Signal] = []
 
     async def carry_out(self, workflow: Workflow, context: Context) -> Status:
+        """Return what `_finish` does."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._beat)
-                tasks.start_soon(self._watch, tasks)
+                tasks.start_soon(self._watch)
+                tasks.start_soon(self._drain)
                 outcome = await self._outcome(workflow, context)
                 tasks.cancel_scope.cancel()
         except ExceptionGroup as group:
             raise innermost(group) from group
-        except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True):
-                await self._writer.flush()
-            self._release()
-            raise
-        with anyio.CancelScope(shield=True):
-            await self._writer.flush()
-            await anyio.to_thread.run_sync(self._finish, outcome)
-        return outcome.status
+        await self._writer.flush()
+        return await _to_its_end(partial(self._finish, outcome))
 
     async def _outcome(self, workflow: Workflow, context: Context) -> Outcome:
         with self._scope:
@@ -183,7 +248,7 @@ class _Run:
             until = timestamp(self._worker.clock.now() + lease.seconds)
             await self._writer.commit(Write(self._owner, lease_until=until))
 
-    async def _watch(self, tasks: TaskGroup) -> None:
+    async def _watch(self) -> None:
         while True:
             await self._worker.clock.sleep(_WATCH)
             await self._writer.flush()
@@ -192,13 +257,17 @@ class _Run:
             if signals.CANCEL in asked:
                 self._stop(Outcome(Status.CANCELLED, {"reason": "cancelled by a signal"}))
                 return
-            if signals.PAUSE in asked and not self._activities.gate.shut:
+            if signals.PAUSE in asked:
                 self._activities.gate.close()
-                tasks.start_soon(self._pause)
 
-    async def _pause(self) -> None:
-        await self._activities.gate.idle.wait()
-        self._stop(Outcome(Status.SUSPENDED, {"reason": "paused by a signal", "waiting_for": None}))
+    async def _drain(self) -> None:
+        """Once nothing new may begin, let what is in flight end, and suspend the execution."""
+        gate = self._activities.gate
+        await gate.shut.wait()
+        await gate.idle.wait()
+        blocked = gate.blocked
+        reason = "paused by a signal" if blocked is None else str(blocked)
+        self._stop(Outcome(Status.SUSPENDED, {"reason": reason, "waiting_for": _waits_for(blocked)}))
 
     def _signals(self) -> list[signals.Signal]:
         with self._worker.storage.read() as connection:
@@ -209,7 +278,8 @@ class _Run:
         self._asked = outcome
         self._scope.cancel()
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome) -> Status:
+        """Return the status that the execution has now: running, when what it was to wait for is there already."""
         now = timestamp(self._worker.clock.now())
         output = dict(outcome.output)
         values = {
@@ -218,6 +288,8 @@ class _Run:
             "waiting_for": output.get("waiting_for"),
         }
         with transaction(self._worker.storage, Transaction.FINISH) as connection:
+            if outcome.status is Status.SUSPENDED and self._has_come(connection, output.get("waiting_for")):
+                return Status.RUNNING
             if not executions.finish(connection, self._owner, outcome.status, now, values=values, payload=output):
                 raise fenced(self._owner)
             _reset_running(connection, self._owner)
@@ -225,12 +297,23 @@ class _Run:
                 outcome.publish(connection)
             for signal in self._heeded:
                 signals.acknowledge(connection, signal, now)
+        return outcome.status
 
-    def _release(self) -> None:
-        now = timestamp(self._worker.clock.now())
-        with transaction(self._worker.storage, Transaction.FINISH) as connection:
-            if executions.release(connection, self._owner, now):
-                _reset_running(connection, self._owner)
+    def _has_come(self, connection: "Connection", name: str | None) -> bool:
+        return name is not None and signals.first(connection, self._owner, name) is not None
+
+
+def _waits_for(blocked: BlockedError | None) -> str | None:
+    kinds = {BudgetError: signals.BUDGET, OutageError: signals.PROVIDER}
+    return kinds.get(type(blocked)) if blocked else None
+
+
+def _release(worker: Worker, owner: Owner) -> None:
+    """Give an execution back; where not even that can be written, its lease runs out."""
+    now = timestamp(worker.clock.now())
+    with suppress(StorageError), transaction(worker.storage, Transaction.FINISH) as connection:
+        if executions.release(connection, owner, now):
+            _reset_running(connection, owner)
 
 
 def _reset_running(connection: "Connection", owner: Owner) -> None:

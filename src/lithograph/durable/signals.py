@@ -11,7 +11,7 @@ from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, get
 from lithograph.durable.writes import Owner
-from lithograph.errors import StateError
+from lithograph.errors import StateError, UsageError
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_signal
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 CANCEL, PAUSE = "cancel", "pause"
+
+BUDGET, PROVIDER = "budget", "provider"
+"""What an execution waits for that is suspended for want of it. Nobody can send these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,11 @@ def send(
 ) -> bool:
     """Write a signal to an execution; return False when one with the same `client_key` was sent before.
 
-    Without a key every call is a signal of its own. Raises `UsageError` for an unknown execution, `StateError` for one
-    that has ended.
+    Without a key every call is a signal of its own. Raises `UsageError` for an unknown execution and for a reserved
+    name, `StateError` for an execution that has ended.
     """
+    if name in (BUDGET, PROVIDER):
+        raise UsageError(f"{name} is no signal that can be sent: `litho resume` lets an execution go on")
     with transaction(storage, Transaction.CONTROL) as connection:
         found = get(connection, organization_id, execution_id)
         if found.status.terminal:

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from lithograph.domain.usage import Usage
+
 
 class ActivityStatus(StrEnum):
     """Where an activity stands."""
@@ -56,10 +58,14 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class Write(msgspec.Struct, frozen=True):
-    """Everything that one task wants committed together. `lease_until` prolongs the lease, when it is given."""
+    """Everything that one task wants committed together.
+
+    `lease_until` prolongs the lease, and `spent` is all that the execution has spent so far, when they are given.
+    """
 
     owner: Owner
     activities: tuple[ActivityRow, ...] = ()
     events: tuple[EventRow, ...] = ()
     cached: tuple[CacheRow, ...] = ()
     lease_until: str | None = None
+    spent: Usage | None = None

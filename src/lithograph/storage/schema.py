@@ -54,6 +54,8 @@ organization = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("created_at", Time, nullable=False),
+    Column("max_tokens", Number),
+    Column("max_cost_usd", Float),
 )
 
 document = Table(
@@ -101,6 +103,8 @@ workflow_execution = Table(
     Column("lease_expires_at", Time),
     Column("recovery_count", Integer, nullable=False, server_default="0"),
     Column("waiting_for", Text),
+    Column("spent_tokens", Number, nullable=False, server_default="0"),
+    Column("spent_cost_usd", Float, nullable=False, server_default="0"),
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
     Column("updated_at", Time, nullable=False),

@@ -33,7 +33,7 @@ from lithograph.ontology.model import Ontology
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.metered import PASS, Ledger, Metered
 from lithograph.workflow.extraction import ExtractionInput, run_extraction, start_extraction
-from lithograph.workflow.extractors import extractor_named
+from lithograph.workflow.extractors import ModelChoice, rules_only
 
 _POLL = 0.02
 """Seconds between two looks at whether somebody else's lease has run out."""
@@ -147,7 +147,7 @@ class _Child:
         given = ExtractionInput(
             self._document.id, self._document.source, self._ontology.content_hash, "rules", settings
         )
-        extractor = self._named("rules", self._ontology)
+        extractor = self._named(ModelChoice(), self._ontology)
         return start_extraction(self._storage, self._document, self._ontology, extractor, given, self._clock)
 
     def _cancelled(self, execution: Execution) -> bool:
@@ -162,8 +162,8 @@ class _Child:
         self._sick = self._assignment.control is Control.RETRY and execution.epoch == 0
         await run_extraction(worker, execution, named=self._named)
 
-    def _named(self, name: str, ontology: Ontology) -> Extractor:
-        return Metered(extractor_named(name, ontology), self._ledger, self._assignment.latency, self._before)
+    def _named(self, choice: ModelChoice, ontology: Ontology) -> Extractor:
+        return Metered(rules_only(choice, ontology), self._ledger, self._assignment.latency, self._before)
 
     def _before(self, key: str) -> None:
         if key == self._assignment.deadly:

@@ -1,6 +1,7 @@
 """The extraction workflow: the pipeline, run through the journal, one execution for each document."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,8 +18,9 @@ from lithograph.durable.cache import StoredResponses
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, NewExecution
-from lithograph.durable.run import Context, Outcome, Worker, run_execution
+from lithograph.durable.run import Context, Outcome, Worker, claim, run_execution
 from lithograph.durable.status import Status
+from lithograph.durable.writes import Owner
 from lithograph.errors import UsageError
 from lithograph.extraction.cached import CachedExtractor
 from lithograph.extraction.extractor import Extractor
@@ -27,16 +29,23 @@ from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.graph.store import publish
 from lithograph.ontology.model import Ontology
+from lithograph.resilience.budget import Limits
+from lithograph.resilience.policy import Scope
 from lithograph.storage.open import Storage
-from lithograph.workflow.extractors import ExtractorNamed, extractor_named
+from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, rules_only
 from lithograph.workflow.fragments import FragmentCodec
 from lithograph.workflow.materials import document_of, keep_document, keep_ontology, ontology_of
+from lithograph.workflow.notices import Notices
 from lithograph.workflow.replay import Replay, replay
+from lithograph.workflow.spending import budgets_of
 from lithograph.workflow.tracker import Tracker
 
 EXTRACTION = "extraction"
-VERSION = 1
+VERSION = 2
 """Raised when the same journal would be read differently."""
+
+_CHUNKS_A_CALL = 4
+"""Chunks in work for each call that may be made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,14 @@ class ExtractionInput:
     ontology: str
     model: str
     settings: ExtractionSettings
+    base_url: str = ""
+    fallback: tuple[str, ...] = ()
+    limits: Limits = Limits()  # noqa: RUF009  # a frozen value
+
+    @property
+    def choice(self) -> ModelChoice:
+        """What reads the document."""
+        return ModelChoice(self.model, self.base_url, self.fallback)
 
 
 def start_extraction(
@@ -63,7 +80,7 @@ def start_extraction(
     key = digest(
         "key",
         VERSION,
-        document.sha256,
+        document.id,
         ontology.content_hash,
         given.model,
         identity.name,
@@ -93,11 +110,18 @@ def input_of(execution: Execution) -> ExtractionInput:
     return msgspec.convert(dict(execution.input), ExtractionInput)
 
 
+def allow(storage: Storage, execution: Execution, limits: Limits) -> None:
+    """Give an extraction another budget."""
+    changed = replace(input_of(execution), limits=limits)
+    with transaction(storage, Transaction.CONTROL) as connection:
+        executions.remember_input(connection, execution, msgspec.to_builtins(changed))
+
+
 async def run_extraction(
     worker: Worker,
     execution: Execution,
     *,
-    named: ExtractorNamed = extractor_named,
+    named: ExtractorNamed = rules_only,
     resume: bool = False,
     progress: Callable[[Progress], None] = ignore,
 ) -> Status:
@@ -109,39 +133,88 @@ async def run_extraction(
     organization_id = execution.organization_id
     document = await anyio.to_thread.run_sync(document_of, worker.storage, organization_id, given.document)
     ontology = await anyio.to_thread.run_sync(ontology_of, worker.storage, organization_id, given.ontology)
-    extractor = named(given.model, ontology)
-    claim = partial(
-        executions.claim, worker.storage, organization_id, execution.id, worker.lease, worker.clock, resume=resume
-    )
-    owner = await anyio.to_thread.run_sync(claim)
-    tracker = Tracker(worker.storage, owner)
-
-    def saw(step: Progress) -> None:
-        tracker.saw(step)
-        progress(step)
-
-    async def workflow(context: Context) -> Outcome:
-        cached = extractor
-        if extractor.identity.metered:
-            responses = StoredResponses(worker.storage, context.writer, owner)
-            cached = CachedExtractor(extractor, responses, ontology.content_hash)
-        pipeline = ExtractionPipeline(ontology, cached, given.settings)
-        tracker.watch(context.writer)
-        result = await pipeline.run(document, activities=context.activities, progress=saw)
-        status = Status.COMPLETED if result.completed else Status.COMPLETED_WITH_ERRORS
-        publication = partial(publish, organization_id=organization_id, execution_id=execution.id, graph=result.graph)
-        return Outcome(status, {**summary_of(result), **tracker.progress()}, publication)
-
-    identity = extractor.identity
-    decisive = (ontology.content_hash, identity, replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1))
+    extractor = named(given.choice, ontology)
+    # Nothing that can fail or be cancelled comes between the claim and the run, which gives it back.
+    owner = await claim(worker, organization_id, execution.id, resume=resume)
+    work = _Extraction(worker, owner, given, document, ontology, extractor, progress)
     return await run_execution(
-        worker,
-        owner,
-        workflow,
-        codec=FragmentCodec(),
-        context=input_hash("", decisive),
-        progress=tracker.progress,
+        worker, owner, work.workflow, codec=FragmentCodec(), context=work.context, progress=work.tracker.progress
     )
+
+
+class _Extraction:
+    """One extraction as a workflow."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        owner: Owner,
+        given: ExtractionInput,
+        document: Document,
+        ontology: Ontology,
+        extractor: Extractor,
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self._worker, self._owner, self._given = worker, owner, given
+        self._document, self._ontology, self._extractor = document, ontology, extractor
+        self._progress = progress
+        self.tracker = Tracker(worker.storage, owner)
+
+    @property
+    def context(self) -> str:
+        """What decides the results of activities besides their inputs."""
+        settings = replace(self._given.settings, on_missing=OnMissing.FAIL, concurrency=1)
+        return input_hash("", (self._ontology.content_hash, self._extractor.identity, settings))
+
+    async def workflow(self, context: Context) -> Outcome:
+        """Run the pipeline through the journal."""
+        self.tracker.watch(context.writer)
+        async with self._asking(context) as (extractor, settings):
+            pipeline = ExtractionPipeline(self._ontology, extractor, settings)
+            result = await pipeline.run(self._document, activities=context.activities, progress=self._saw)
+        status = Status.COMPLETED if result.completed else Status.COMPLETED_WITH_ERRORS
+        publication = partial(
+            publish,
+            organization_id=self._document.organization_id,
+            execution_id=ExecutionId(self._owner.execution_id),
+            graph=result.graph,
+        )
+        return Outcome(status, {**summary_of(result), **self.tracker.progress()}, publication)
+
+    def _saw(self, step: Progress) -> None:
+        self.tracker.saw(step)
+        self._progress(step)
+
+    @asynccontextmanager
+    async def _asking(self, context: Context) -> AsyncIterator[tuple[Extractor, ExtractionSettings]]:
+        """Give the extractor, asking on behalf of this execution, and the settings that it takes."""
+        extractor, settings, notices = self._extractor, self._given.settings, None
+        if isinstance(extractor, RemoteExtractor):
+            notices = Notices(context.writer, self._owner, self.tracker.progress)
+            scope = await anyio.to_thread.run_sync(self._scope, context, notices)
+            extractor = extractor.within(scope)
+            # Calls are limited by the provider's limiter: while some chunks wait for it, others are being journaled.
+            settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
+        if self._extractor.identity.metered:
+            responses = StoredResponses(self._worker.storage, context.writer, self._owner)
+            extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
+        if notices is None or not isinstance(self._extractor, RemoteExtractor):
+            yield extractor, settings
+        else:
+            with notices.heard_from(self._extractor.providers):
+                yield extractor, settings
+
+    def _scope(self, context: Context, notices: Notices) -> Scope:
+        storage, owner = self._worker.storage, self._owner
+        with storage.read() as connection:
+            execution = executions.get(connection, self._document.organization_id, ExecutionId(owner.execution_id))
+        return Scope(
+            budgets_of(storage, execution, self._given.limits, owner, context.writer),
+            self._worker.outage_patience,
+            notices,
+            context.activities.gate.aside,
+            self._worker.chance,
+        )
 
 
 def summary_of(result: ExtractionResult) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from lithograph.extraction.extractor import (
     EntityAnswer,
     EntityQuestion,
     Identity,
+    JointAnswer,
+    JointQuestion,
     MentionAnswer,
     MentionQuestion,
     RelationAnswer,
@@ -92,4 +94,7 @@ class _Nobody:
         raise NotImplementedError(question)
 
     async def relations(self, question: RelationQuestion) -> RelationAnswer:
+        raise NotImplementedError(question)
+
+    async def joint(self, question: JointQuestion) -> JointAnswer:
         raise NotImplementedError(question)

@@ -1,4 +1,4 @@
-"""The runner: files through the journal, one execution each, one after the other; every one is carried to its end.
+"""The runner: files through the journal, one execution each; every one is carried to its end.
 
 pending, running (its worker died)   run
 suspended                            goes on
@@ -7,9 +7,9 @@ completed                            nothing to run
 cancelled                            stays cancelled
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,23 +21,34 @@ from lithograph.domain.ids import DocumentId, ExecutionId, OrganizationId
 from lithograph.domain.result import ExtractionResult, combine
 from lithograph.durable import executions, signals
 from lithograph.durable.executions import Execution
-from lithograph.durable.run import Worker
+from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
-from lithograph.errors import UsageError, innermost
+from lithograph.errors import TransientError, UnreachableError, UsageError, innermost
+from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
+from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
 from lithograph.workflow.extraction import (
     ExtractionInput,
+    input_of,
     result_of_execution,
     run_extraction,
     start_extraction,
 )
-from lithograph.workflow.extractors import ExtractorNamed, extractor_named
+from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, rules_only
+from lithograph.workflow.materials import ontology_of
 from lithograph.workflow.reading import read_files, unheard, unread_results
 
 _GOES_ON = (Status.COMPLETED, Status.COMPLETED_WITH_ERRORS)
+
+
+_DOCUMENTS_AT_ONCE = 20
+"""Executions in work at once where a model is asked: enough to keep its calls busy with short documents."""
+
+_PROBE_EVERY = 30.0
+"""Seconds between two questions whether a provider is back that an execution is suspended for."""
 
 
 def unbegun(execution: Execution) -> None:
@@ -53,6 +64,8 @@ class Watching:
     read: Callable[[Document], None] = unheard
     began: Callable[[Execution], None] = unbegun
     progress: Callable[[Progress], None] = ignore
+    away: Callable[[Execution], None] = unbegun
+    """Of an execution that is suspended until its provider is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +85,14 @@ class Run:
     parts: tuple[Part | ExtractionResult, ...]
 
     @property
+    def executions(self) -> tuple[Execution, ...]:
+        """The executions of all documents that could be read."""
+        return tuple(part.execution for part in self.parts if isinstance(part, Part))
+
+    @property
     def stopped(self) -> Execution | None:
-        """The execution that did not complete, after which no other was run."""
-        for part in self.parts:
-            if isinstance(part, Part) and part.execution.status not in _GOES_ON:
-                return part.execution
-        return None
+        """The first execution that did not complete, after which no other was begun."""
+        return next((one for one in self.executions if one.status not in _GOES_ON), None)
 
     @property
     def worked(self) -> bool:
@@ -95,26 +110,53 @@ def _result(storage: Storage, part: Part) -> ExtractionResult:
     return replace(result, documents=(replace(document, source=part.source),))
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with documents, and what it may cost for each of them."""
+
+    ontology: Ontology
+    choice: ModelChoice = ModelChoice()  # noqa: RUF009  # a frozen value
+    settings: ExtractionSettings = field(default_factory=ExtractionSettings)
+    limits: Limits = Limits()  # noqa: RUF009  # a frozen value
+
+    def pipeline(self, named: ExtractorNamed) -> ExtractionPipeline:
+        """Return the pipeline that does it in memory; raises `UsageError` when the model cannot be had."""
+        return ExtractionPipeline(self.ontology, named(self.choice, self.ontology), self.settings)
+
+    def input(self, document: Document) -> ExtractionInput:
+        """Return what the execution for a document remembers."""
+        return ExtractionInput(
+            document.id,
+            document.source,
+            self.ontology.content_hash,
+            self.choice.model,
+            self.settings,
+            self.choice.base_url,
+            self.choice.fallback,
+            self.limits,
+        )
+
+
 async def run_files(
     worker: Worker,
     paths: Sequence[Path],
-    ontology: Ontology,
-    model: str,
-    settings: ExtractionSettings,
+    plan: Plan,
     organization_id: OrganizationId,
     *,
-    named: ExtractorNamed = extractor_named,
+    named: ExtractorNamed = rules_only,
     watching: Watching = Watching(),
 ) -> Run:
     """Read the files, start an execution for each, and run those that have something left to run.
 
-    The first that does not complete ends the run. What cannot be read raises `DocumentError` before any work; under
-    `OnMissing.SKIP` it is a part of the run instead. Raises `UsageError` when there is no path.
+    One after the other, or several at once where a model is asked; after the first that does not complete no other is
+    begun. What cannot be read raises `DocumentError` before any work; under
+    `OnMissing.SKIP` it is a part of the run instead. Raises `UsageError` when there is no path, and what keeps a model
+    from answering, a wrong key for example, before any document is given to it.
     """
     if not paths:
         raise UsageError("no document is given; name at least one file")
-    skip = settings.on_missing is OnMissing.SKIP
-    extractor = named(model, ontology)
+    skip = plan.settings.on_missing is OnMissing.SKIP
+    extractor = named(plan.choice, plan.ontology)
     parts: dict[DocumentId, Part | ExtractionResult] = {}
     async with _alive(worker):
         outcomes = await read_files(list(dict.fromkeys(paths)), organization_id, watching.read, skip=skip)
@@ -123,16 +165,50 @@ async def run_files(
             if not isinstance(outcome, Document):
                 parts.setdefault(unread[path].missing[0].document, unread[path])
             elif outcome.id not in parts:
-                given = ExtractionInput(outcome.id, outcome.source, ontology.content_hash, model, settings)
-                start = partial(start_extraction, worker.storage, outcome, ontology, extractor, given, worker.clock)
+                given = plan.input(outcome)
+                start = partial(
+                    start_extraction, worker.storage, outcome, plan.ontology, extractor, given, worker.clock
+                )
                 parts[outcome.id] = Part(await anyio.to_thread.run_sync(start), outcome.source, worked=False)
-    for key, part in parts.items():
-        if isinstance(part, Part):
-            done = await run_one(worker, part.execution.id, organization_id, named=named, watching=watching)
-            parts[key] = replace(done, source=part.source)
-            if done.execution.status not in _GOES_ON:
-                break
+        new = [part for part in parts.values() if isinstance(part, Part) and part.execution.epoch == 0]
+        if new and isinstance(extractor, RemoteExtractor):
+            await check(extractor)
+    waiting = [(key, part) for key, part in parts.items() if isinstance(part, Part)]
+    at_once = _DOCUMENTS_AT_ONCE if isinstance(extractor, RemoteExtractor) else 1
+    with journaling(worker) as writer:
+        sharing = replace(worker, writer=writer)
+
+        async def run(execution: ExecutionId) -> Part:
+            return await run_one(sharing, execution, organization_id, named=named, watching=watching)
+
+        parts.update(await _run_in_turn(waiting, run, at_once))
     return Run(tuple(parts.values()))
+
+
+async def _run_in_turn(
+    waiting: Iterable[tuple[DocumentId, Part]], run: Callable[[ExecutionId], Awaitable[Part]], at_once: int
+) -> dict[DocumentId, Part]:
+    """Return what became of those that were run: all, unless one does not complete, after which no other is begun."""
+    done: dict[DocumentId, Part] = {}
+    queue = iter(waiting)
+    going_on = True
+
+    async def take() -> None:
+        nonlocal going_on
+        for key, part in queue:
+            if not going_on:
+                return
+            ended = await run(part.execution.id)
+            done[key] = replace(ended, source=part.source)
+            going_on = going_on and ended.execution.status in _GOES_ON
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(at_once):
+                tasks.start_soon(take)
+    except ExceptionGroup as group:
+        raise innermost(group) from group
+    return done
 
 
 async def run_one(
@@ -140,7 +216,7 @@ async def run_one(
     execution_id: ExecutionId,
     organization_id: OrganizationId,
     *,
-    named: ExtractorNamed = extractor_named,
+    named: ExtractorNamed = rules_only,
     watching: Watching = Watching(),
 ) -> Part:
     """Run what is left to run of an execution, whatever its status; nothing is when it is completed or cancelled.
@@ -158,9 +234,43 @@ async def run_one(
         again = partial(executions.change, worker.storage, organization_id, execution_id, Status.PENDING, worker.clock)
         execution = await anyio.to_thread.run_sync(again)
     watching.began(execution)
-    resume = execution.status is Status.SUSPENDED
-    await run_extraction(worker, execution, named=named, resume=resume, progress=watching.progress)
-    return Part(await anyio.to_thread.run_sync(look), source, worked=True)
+    while not execution.status.terminal:
+        resume = execution.status is Status.SUSPENDED
+        await run_extraction(worker, execution, named=named, resume=resume, progress=watching.progress)
+        execution = await anyio.to_thread.run_sync(look)
+        if execution.waiting_for != signals.PROVIDER:
+            break
+        watching.away(execution)
+        async with _alive(worker):
+            await _back(worker, execution, named)
+        execution = await anyio.to_thread.run_sync(look)
+    return Part(execution, source, worked=True)
+
+
+async def check(extractor: RemoteExtractor) -> None:
+    """Raise what keeps a model from answering at all; one that is only busy or away for the moment is waited for
+    later.
+    """
+    try:
+        await extractor.probe()
+    except UnreachableError:
+        raise
+    except TransientError:
+        return
+
+
+async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> None:
+    """Return when the provider answers again, or has a reason not to that no waiting changes."""
+    given = input_of(execution)
+    load = partial(ontology_of, worker.storage, execution.organization_id, given.ontology)
+    extractor = named(given.choice, await anyio.to_thread.run_sync(load))
+    while isinstance(extractor, RemoteExtractor):
+        try:
+            await extractor.probe()
+        except TransientError:
+            await worker.clock.sleep(_PROBE_EVERY)
+        else:
+            return
 
 
 def _look(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:

@@ -10,9 +10,9 @@ from tests.journals import PlainCodec, SetClock, activities, claimed, events, ki
 from lithograph.durable.activities import Finished, JournaledActivities, input_hash
 from lithograph.durable.commit import SqliteCommit
 from lithograph.durable.journal import JournalWriter
-from lithograph.durable.retry import RetryPolicy
 from lithograph.durable.writes import Owner
 from lithograph.errors import ActivityError, AnswerError, FencedError, StorageError, TransientError, UsageError
+from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 

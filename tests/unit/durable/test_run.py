@@ -1,12 +1,27 @@
+from threading import Thread
 from time import monotonic
 
 import anyio
 import pytest
-from tests.journals import ORGANIZATION, Steps, activities, events, kinds, other, run, seen, started, until, worker
+from tests.journals import (
+    ORGANIZATION,
+    AtCrashPoints,
+    Steps,
+    activities,
+    events,
+    kinds,
+    other,
+    run,
+    seen,
+    started,
+    until,
+    worker,
+)
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable import executions
 from lithograph.durable.clock import SystemClock
+from lithograph.durable.crashpoints import Moment, Transaction
 from lithograph.durable.run import Context, Outcome, SuspendedError
 from lithograph.durable.signals import CANCEL, PAUSE, send
 from lithograph.durable.status import Status
@@ -156,6 +171,75 @@ async def test_an_execution_waits_for_a_signal_over_a_restart_and_gets_its_paylo
     found = seen(storage, execution)
     assert (found.output, found.waiting_for) == ({"review": {"accept": [1, 2]}}, None)
     assert steps.ran == ["a"]
+
+
+async def test_a_signal_that_comes_before_it_is_suspended_is_not_waited_for(storage: Storage) -> None:
+    execution, steps = started(storage, CLOCK).id, Steps("a", "b")
+
+    async def reviewed(context: Context) -> Outcome:
+        await steps(context)
+        try:
+            payload = await context.wait_for_signal("review")
+        except SuspendedError:
+            signal(storage, execution, "review", "yes")
+            raise
+        return Outcome(Status.COMPLETED, {"review": payload})
+
+    assert await run(worker(storage), execution, reviewed) is Status.COMPLETED
+    found = seen(storage, execution)
+    assert (found.output, found.waiting_for, found.epoch) == ({"review": "yes"}, None, 1)
+    assert steps.ran == ["a", "b"]
+    told = ["execution.started", "activity.completed", "activity.completed", "execution.completed"]
+    assert kinds(storage, execution) == told
+
+
+@pytest.mark.parametrize("name", ["review", "something else"])
+@pytest.mark.parametrize("moment", list(Moment))
+async def test_whenever_a_signal_comes_only_one_that_came_too_late_is_left_for_a_resumption(
+    storage: Storage, at_crash_points: AtCrashPoints, moment: Moment, name: str
+) -> None:
+    """Sent from another connection at the last moment before, in the middle of, and right after the suspension."""
+    execution = started(storage, CLOCK).id
+    sending: list[Thread] = []
+
+    def send_once(point: str) -> None:
+        if point == f"{Transaction.FINISH}.{moment}" and not sending:
+            sending.append(Thread(target=signal, args=(storage, execution, name)))
+            sending[0].start()
+            if moment is not Moment.INSIDE:  # there the sender has to wait for the end of the transaction
+                sending[0].join()
+
+    async def reviewed(context: Context) -> Outcome:
+        await context.wait_for_signal("review")
+        return Outcome(Status.COMPLETED, {})
+
+    at_crash_points(send_once)
+    status = await run(worker(storage), execution, reviewed)
+    sending[0].join()
+    in_time = moment is Moment.BEFORE and name == "review"
+    assert status is (Status.COMPLETED if in_time else Status.SUSPENDED)
+    assert seen(storage, execution).status is status
+    if not in_time:
+        expected = Status.COMPLETED if name == "review" else Status.SUSPENDED
+        assert await run(worker(storage), execution, reviewed, resume=True) is expected
+
+
+async def test_a_pause_is_heeded_though_what_was_waited_for_has_come(storage: Storage) -> None:
+    execution = started(storage, CLOCK).id
+
+    async def reviewed(context: Context) -> Outcome:
+        try:
+            await context.wait_for_signal("review")
+        except SuspendedError:
+            signal(storage, execution, PAUSE)
+            signal(storage, execution, "review")
+            raise
+        await anyio.sleep_forever()
+        return Outcome(Status.COMPLETED, {})
+
+    with anyio.fail_after(5):
+        assert await run(worker(storage), execution, reviewed) is Status.SUSPENDED
+    assert seen(storage, execution).error == "paused by a signal"
 
 
 async def test_a_workflow_may_suspend_itself_and_say_why(storage: Storage) -> None:

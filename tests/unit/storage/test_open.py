@@ -68,7 +68,7 @@ def _change_and_fail(connection: Connection) -> None:
 def test_the_driver_begins_nothing_by_itself(url: str) -> None:
     with open_storage(url) as storage:
         raw = storage.engine.raw_connection()
-        raw.cursor().execute("INSERT INTO organization VALUES ('acme', '')")
+        raw.cursor().execute("INSERT INTO organization (id, created_at) VALUES ('acme', '')")
         assert ids(storage) == ["acme"]
         raw.close()
 

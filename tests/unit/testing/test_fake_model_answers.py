@@ -3,10 +3,7 @@ import pytest
 from tests.builders import ONTOLOGY
 
 from lithograph.errors import InputError
-from lithograph.ontology.model import Ontology, OntologyClass
-from lithograph.testing.fake_model.answers import Answerer
-from lithograph.testing.fake_model.offers import Offer, made_of
-from lithograph.testing.fake_model.prompts import (
+from lithograph.extraction.prompts.messages import (
     Answer,
     AnsweredRelation,
     EntitiesAnswer,
@@ -18,6 +15,9 @@ from lithograph.testing.fake_model.prompts import (
     Value,
     prompt_in,
 )
+from lithograph.ontology.model import Ontology, OntologyClass
+from lithograph.testing.fake_model.answers import Answerer
+from lithograph.testing.fake_model.offers import Offer, made_of
 from lithograph.testing.fake_model.terms import Vocabulary
 
 TEXT = "Ada Marwick works for the Carrick Society. Ada Marwick lives in Leith."

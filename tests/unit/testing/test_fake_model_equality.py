@@ -15,6 +15,7 @@ from lithograph.extraction.chunk import chunk_document
 from lithograph.extraction.entities import type_mentions
 from lithograph.extraction.extractor import EntityQuestion, MentionQuestion, ProposedRelation, RelationQuestion
 from lithograph.extraction.mentions import find_mentions
+from lithograph.extraction.prompts.messages import prompt_in
 from lithograph.extraction.prompts.naming import Naming
 from lithograph.extraction.questions import Questions, candidates_of
 from lithograph.extraction.rules import RulesExtractor
@@ -25,7 +26,6 @@ from lithograph.ontology.terms import local_name
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.fake_model.answers import Answerer
 from lithograph.testing.fake_model.places import chunk_of
-from lithograph.testing.fake_model.prompts import prompt_in
 from lithograph.testing.gold import read_gold, read_index
 
 SETTINGS = ExtractionSettings()

@@ -7,9 +7,9 @@ from lithograph.domain.document import Document
 from lithograph.domain.facts import Mention
 from lithograph.extraction.align import Aligner
 from lithograph.extraction.chunk import chunk_document
+from lithograph.extraction.prompts.messages import EntitiesPrompt, GivenMention
 from lithograph.extraction.select import heaviest
 from lithograph.testing.fake_model.places import chunk_of, everywhere, scene_of
-from lithograph.testing.fake_model.prompts import EntitiesPrompt, GivenMention
 
 NAMES = ("Ann", "Ann Marwick", "Marwick", "Marwick of Leith", "Leith", "Leith Ann")
 words = st.sampled_from([*NAMES, "Annapolis", "and", "saw", "Marwick's", "in"])

@@ -13,12 +13,7 @@ from lithograph.extraction.extractor import (
     ProposedRelation,
     RelationQuestion,
 )
-from lithograph.extraction.questions import candidates_of
-from lithograph.ontology.model import Ontology
-from lithograph.ontology.terms import local_name
-from lithograph.testing.fake_model.offers import Offer
-from lithograph.testing.fake_model.places import chunk_of, everywhere, scene_of
-from lithograph.testing.fake_model.prompts import (
+from lithograph.extraction.prompts.messages import (
     Answer,
     AnsweredAttribute,
     AnsweredEntity,
@@ -38,6 +33,11 @@ from lithograph.testing.fake_model.prompts import (
     RelationsPrompt,
     Value,
 )
+from lithograph.extraction.questions import candidates_of
+from lithograph.ontology.model import Ontology
+from lithograph.ontology.terms import local_name
+from lithograph.testing.fake_model.offers import Offer
+from lithograph.testing.fake_model.places import chunk_of, everywhere, scene_of
 from lithograph.testing.fake_model.terms import Terms, Vocabulary
 
 

@@ -1,26 +1,18 @@
-"""Embeddings: vectors that are near each other when texts share words, the same everywhere and for ever.
-
-Every word is hashed to a place and a sign, and the sum is brought to length 1 (Weinberger et al., Feature Hashing for
-Large Scale Multitask Learning, 2009).
-"""
+"""Embeddings: vectors that are near each other when texts share words, in the words of OpenAI's API."""
 
 import base64
-import re
 from array import array
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from hashlib import blake2b
-from math import sqrt
+from collections.abc import Sequence
 from sys import byteorder
 from typing import Final
 
 import msgspec
 
+from lithograph.models.hashing import hashed, words
 from lithograph.testing.fake_model.shapes import tokens_in
 
 DIMENSIONS: Final = 256
 _MOST_DIMENSIONS: Final = 8_192
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 class EmbeddingsAsk(msgspec.Struct, frozen=True):
@@ -78,23 +70,7 @@ def embeddings_answer(ask: EmbeddingsAsk) -> bytes:
 
 def embedding(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     """Return the vector of a text, of length 1; a text without words is a word itself."""
-    vector = [0.0] * dimensions
-    _add(vector, _WORD.findall(text.lower()))
-    if not any(vector):
-        _add(vector, [text])
-    length = sqrt(sum(value * value for value in vector))
-    return [value / length for value in vector]
-
-
-def _add(vector: list[float], words: Iterable[str]) -> None:
-    for word in words:
-        hashed = _hashed(word)
-        vector[(hashed >> 1) % len(vector)] += 1.0 if hashed & 1 else -1.0
-
-
-@lru_cache(maxsize=65_536)
-def _hashed(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return hashed(words(text), dimensions, otherwise=text)
 
 
 def _floats(vector: Sequence[float]) -> Sequence[float]:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Final, Self, TypeVar
 
 from lithograph.errors import UsageError
-from lithograph.testing.fake_model.prompts import TASKS
+from lithograph.extraction.prompts.messages import TASKS
 
 EMBEDDINGS: Final = "embeddings"
 OTHER: Final = "other"

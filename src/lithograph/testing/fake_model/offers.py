@@ -6,8 +6,7 @@ from hashlib import sha256
 
 from lithograph.domain.facts import XSD
 from lithograph.domain.ids import Iri
-from lithograph.ontology.model import Kind, Ontology, OntologyClass, OntologyProperty
-from lithograph.testing.fake_model.prompts import (
+from lithograph.extraction.prompts.messages import (
     EntitiesPrompt,
     JointPrompt,
     MentionsPrompt,
@@ -16,6 +15,7 @@ from lithograph.testing.fake_model.prompts import (
     OfferedProperty,
     RelationsPrompt,
 )
+from lithograph.ontology.model import Kind, Ontology, OntologyClass, OntologyProperty
 
 _DATATYPES = frozenset((
     "string", "boolean", "decimal", "integer", "float", "double", "date", "time", "dateTime", "dateTimeStamp",

@@ -9,7 +9,7 @@ from lithograph.domain.document import Document, Sentence, Span
 from lithograph.domain.facts import Mention
 from lithograph.extraction.align import Aligner, Place
 from lithograph.extraction.chunk import ChunkSettings, chunk_document
-from lithograph.testing.fake_model.prompts import EntitiesPrompt, GivenMention
+from lithograph.extraction.prompts.messages import EntitiesPrompt, GivenMention
 
 _WHOLE = ChunkSettings(maximum=10**12)
 

@@ -10,13 +10,13 @@ from lithograph.domain.ids import Iri
 from lithograph.extraction.entities import type_mentions
 from lithograph.extraction.extractor import Candidate, EntityQuestion, MentionQuestion
 from lithograph.extraction.mentions import find_mentions
+from lithograph.extraction.prompts.messages import OfferedAttribute, OfferedClass, OfferedProperty
 from lithograph.extraction.prompts.naming import Naming
 from lithograph.extraction.questions import Questions, candidates_of
 from lithograph.extraction.rules import RulesExtractor
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.ontology.model import Ontology, OntologyClass, OntologyProperty
 from lithograph.testing.fake_model.offers import Offer, made_of
-from lithograph.testing.fake_model.prompts import OfferedAttribute, OfferedClass, OfferedProperty
 
 _SETTINGS = ExtractionSettings()
 _MOST_OFFERS = 1_024

@@ -8,12 +8,12 @@ from typing import Final, Protocol
 
 import msgspec
 
+from lithograph.extraction.prompts.messages import prompt_in, task_of, text_of
 from lithograph.ontology.model import Ontology
 from lithograph.testing.fake_model.answers import Answerer
 from lithograph.testing.fake_model.embeddings import EmbeddingsAsk, embeddings_answer
 from lithograph.testing.fake_model.faults import EMBEDDINGS, OTHER, Fault
 from lithograph.testing.fake_model.minimal import minimal
-from lithograph.testing.fake_model.prompts import prompt_in, task_of, text_of
 from lithograph.testing.fake_model.shapes import Ask, Completion, Dialect, Finish, tokens_in
 from lithograph.testing.fake_model.spoil import spoiled
 

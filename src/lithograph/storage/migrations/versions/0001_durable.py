@@ -37,6 +37,8 @@ def _given() -> None:
         "organization",
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("created_at", Time, nullable=False),
+        sa.Column("max_tokens", Number),
+        sa.Column("max_cost_usd", sa.Float),
         sa.PrimaryKeyConstraint("id", name="pk_organization"),
     )
     op.create_table(
@@ -82,6 +84,8 @@ def _execution() -> None:
         sa.Column("lease_expires_at", Time),
         sa.Column("recovery_count", sa.Integer, nullable=False, server_default="0"),
         sa.Column("waiting_for", sa.Text),
+        sa.Column("spent_tokens", Number, nullable=False, server_default="0"),
+        sa.Column("spent_cost_usd", sa.Float, nullable=False, server_default="0"),
         sa.Column("created_at", Time, nullable=False),
         sa.Column("started_at", Time),
         sa.Column("updated_at", Time, nullable=False),

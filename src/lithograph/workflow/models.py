@@ -1,0 +1,67 @@
+"""Models: the extractors of this process, and what all its tasks share of each provider."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lithograph.errors import UsageError
+from lithograph.extraction.extractor import Extractor
+from lithograph.extraction.llm import LlmExtractor
+from lithograph.extraction.rules import RulesExtractor
+from lithograph.models.caller import Asks, Fallback, ModelCaller
+from lithograph.models.chat import ChatModel
+from lithograph.models.directory import chat_model
+from lithograph.models.prices import PriceTable
+from lithograph.ontology.model import Ontology
+from lithograph.resilience.policy import Policy, Timeouts
+from lithograph.resilience.provider import Provider, ProviderLimits
+from lithograph.resilience.retry import RetryPolicy
+from lithograph.workflow.extractors import RULES, ModelChoice
+
+
+@dataclass(slots=True)
+class Models:
+    """An `ExtractorNamed` for every model. To be closed on the loop that it was used on.
+
+    `environment` has the keys. With `priced`, a model whose price is not known raises `UsageError`.
+    """
+
+    limits: ProviderLimits = field(default_factory=ProviderLimits)
+    prices: PriceTable = field(default_factory=PriceTable.load)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeouts: Mapping[str, Timeouts] = field(default_factory=dict)
+    priced: bool = False
+    _callers: dict[tuple[str, str], ModelCaller] = field(default_factory=dict, repr=False)
+    _open: list[ChatModel] = field(default_factory=list, repr=False)
+
+    def __call__(self, choice: ModelChoice, ontology: Ontology) -> Extractor:
+        """Return the extractor of a choice; raises `UsageError` for one that cannot be had."""
+        if choice.model == RULES:
+            if choice != ModelChoice():
+                raise UsageError("the rules ask nobody: a base URL and fallbacks go with a model")
+            return RulesExtractor(ontology)
+        callers = [self._caller(name, choice.base_url) for name in (choice.model, *choice.fallback)]
+        asks: Asks = callers[0] if len(callers) == 1 else Fallback(callers)
+        return LlmExtractor(ontology, asks)
+
+    def _caller(self, name: str, base_url: str) -> ModelCaller:
+        known = self._callers.get((name, base_url))
+        if known is None:
+            model = chat_model(name, base_url=base_url or None, environment=self.environment)
+            price = self.prices.price(model.name)
+            if price is None and self.priced:
+                raise UsageError(
+                    f"no price is known for {model.name}, so its cost cannot be limited; give one with --prices, "
+                    "or limit its tokens with --max-tokens"
+                )
+            policy = Policy(Provider(model.name, self.limits), self.retry)
+            known = self._callers[name, base_url] = ModelCaller(model, policy, price, self.timeouts)
+            self._open.append(model)
+        return known
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        while self._open:
+            await self._open.pop().aclose()
+        self._callers.clear()
