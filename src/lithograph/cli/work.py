@@ -78,6 +78,7 @@ class Session:
         stopped = run.stopped
         if stopped is None:
             return
+        from lithograph.durable.signals import BUDGET
         from lithograph.durable.status import Status
 
         self._current = stopped
@@ -88,7 +89,11 @@ class Session:
             raise IncompleteError(f"{reason}; what was finished is kept, and {again} runs what is missing")
         if stopped.status is Status.CANCELLED:
             raise IncompleteError(f"execution {stopped.id} is cancelled ({reason})")
-        said = f"execution {stopped.id} is {stopped.status} ({reason}): {self._continuation()}"
+        going_on = self._continuation()
+        if stopped.waiting_for == BUDGET:
+            more = self.place.command("resume", stopped.id, "--max-tokens", "N")
+            going_on = f"nothing is lost, and {more}, or --max-cost USD, lets it go on with another budget"
+        said = f"execution {stopped.id} is {stopped.status} ({reason}): {going_on}"
         raise StoppedError(one_line(said))
 
     def write(self, result: "ExtractionResult", ontology: "Ontology | None") -> int:

@@ -22,9 +22,8 @@ DEFAULT_ORGANIZATION = OrganizationId("default")
 
 def digest(kind: str, *parts: str | int) -> str:
     """Return `kind_` and 32 hexadecimal digits that depend on every part and on their order."""
-    state = hashlib.sha256()
+    pieces = []
     for part in (kind, *parts):
         data = str(part).encode("utf-8", "surrogatepass")
-        state.update(len(data).to_bytes(8, "big"))
-        state.update(data)
-    return f"{kind}_{state.hexdigest()[:32]}"
+        pieces += (len(data).to_bytes(8, "big"), data)
+    return f"{kind}_{hashlib.sha256(b''.join(pieces)).hexdigest()[:32]}"

@@ -139,7 +139,7 @@ class SqliteCommit:
     def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
         """Commit `writes` in one transaction; see `CommitGroup`."""
         reached(Transaction.JOURNAL, Moment.BEFORE)
-        with self._storage.translated():
+        with self._storage.translated(), self._storage.writing:
             cursor = cast("Cursor", self._raw.cursor())
             cursor.execute("BEGIN IMMEDIATE")
             try:

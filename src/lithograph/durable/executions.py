@@ -75,9 +75,9 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
     now = timestamp(clock.now())
     c = workflow_execution.c
     same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
-    found = connection.execute(select(*_COLUMNS).where(same & (c.idempotency_key == new.key))).first()
-    if found and found.status != Status.CANCELLED:
-        return _execution(found)
+    found = started(connection, new)
+    if found and found.status is not Status.CANCELLED:
+        return found
     generation = 0
     if found:
         retired = f"{new.key}/{found.id}"
@@ -103,6 +103,14 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
         },
     )
     return get(connection, new.organization_id, ExecutionId(execution_id))
+
+
+def started(connection: "Connection", new: NewExecution) -> Execution | None:
+    """Return the execution of this organisation, type and key, None when there is none."""
+    c = workflow_execution.c
+    same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
+    found = connection.execute(select(*_COLUMNS).where(same & (c.idempotency_key == new.key))).first()
+    return None if found is None else _execution(found)
 
 
 def get(connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_WATCH = 0.2
+_WATCH = 0.4
 """Seconds between two looks for signals: what is asked of an execution begins to happen within them."""
 
 

@@ -50,8 +50,8 @@ class ExtractionSettings:
     """Classes that one question offers at most."""
     properties: int = 120
     """Properties that one question offers at most, of those whose domain and range fit."""
-    batch: int = 20
-    """Mentions whose classes are asked for at once, at most."""
+    batch: int = 40
+    """Mentions whose classes are asked for at once, at most: all of a chunk's, as a rule."""
     constraint: Constraint = Constraint.FLAG
     on_missing: OnMissing = OnMissing.FAIL
     concurrency: int = 20

@@ -172,7 +172,11 @@ def _rows(encoded: Sequence[object], dimensions: int, host: str) -> Vectors:
     rows = np.empty((len(encoded), dimensions), dtype=np.float32)
     for row, one in zip(rows, encoded, strict=True):
         try:
-            vector = np.frombuffer(b64decode(one), "<f4") if isinstance(one, str) else np.asarray(one, np.float32)
+            vector = (
+                np.frombuffer(b64decode(one, validate=True), "<f4")
+                if isinstance(one, str)
+                else np.asarray(one, np.float32)
+            )
         except (TypeError, ValueError) as error:
             raise MalformedError(f"{host} sent a vector that is none") from error
         if vector.shape != (dimensions,):

@@ -19,6 +19,7 @@ import msgspec
 
 from lithograph.errors import UnavailableError, UnreachableError, UsageError
 from lithograph.models.chat import Heard
+from lithograph.resilience.redact import redact
 
 if TYPE_CHECKING:
     import anthropic
@@ -119,7 +120,8 @@ def host_of(base_url: str) -> str:
     except ValueError:
         host = port = None
     if not host or parts.scheme not in ("http", "https") or not base_url.isprintable() or " " in base_url:
-        raise UsageError(f"the base URL {_shown(base_url)!r} is no address that begins with http:// or https://")
+        shown = redact(base_url.rpartition("@")[2])
+        raise UsageError(f"the base URL {shown!r} is no address that begins with http:// or https://")
     host = f"[{host}]" if ":" in host else host
     return host if port is None else f"{host}:{port}"
 
@@ -130,11 +132,6 @@ def checked_key(key: str, variable: str) -> str:
     if not stripped or not stripped.isascii() or not stripped.isprintable() or " " in stripped:
         raise UsageError(f"the key in {variable} is empty or holds characters that no key has; set it anew")
     return stripped
-
-
-def _shown(base_url: str) -> str:
-    """Return a base URL without what may be a password."""
-    return base_url.rpartition("@")[2] if "@" in base_url else base_url
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:

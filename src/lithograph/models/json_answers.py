@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TypeAlias
 
 from lithograph.errors import EmptyAnswerError, MalformedError, RefusalError, TruncatedError
@@ -53,6 +54,11 @@ def json_in(text: str) -> Json:
     The same object twice is one. Lists of plain values beside an object are prose: "as said in [1]". Raises
     `TruncatedError`, `EmptyAnswerError` and `MalformedError` as `json_of` does. Takes time in proportion to the length.
     """
+    if text.startswith("{") and text.endswith("}"):
+        with suppress(MalformedError, RecursionError):  # it is wrapped after all, or broken: that takes a closer look
+            value = _parsed(text)
+            if _depth(value) <= DEEPEST:
+                return value
     text = _unwrapped(text)
     if not text:
         raise EmptyAnswerError("the model answered nothing")
@@ -125,7 +131,9 @@ def _whole(text: str) -> Iterator[tuple[int, int]]:
 def _parsed(text: str) -> Json:
     """Return the value of an object or array that is known to be whole."""
     try:
-        value: Json = json.loads(text, strict=False, object_pairs_hook=_object, parse_float=_number)
+        value: Json = json.loads(
+            text, strict=False, object_pairs_hook=_object, parse_float=_number, parse_constant=_number
+        )
     except ValueError as error:
         raise MalformedError(f"the answer holds JSON that cannot be read: {error}") from error
     if _HALF.search(text):
@@ -134,6 +142,12 @@ def _parsed(text: str) -> Json:
         except UnicodeEncodeError as error:
             raise MalformedError("the answer holds half a character, which cannot be stored") from error
     return value
+
+
+def _depth(value: object) -> int:
+    """Return how many brackets deep a value is."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0) if isinstance(value, (dict, list)) else 0
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -147,7 +161,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _number(text: str) -> float:
     number = float(text)
-    if math.isinf(number):
+    if not math.isfinite(number):
         raise MalformedError(f"the answer holds a number that is too large: {_shown(text)}")
     return number
 

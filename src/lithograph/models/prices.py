@@ -6,7 +6,6 @@ their place:
     {"models": {"openai:gpt-5-mini": {"input": 0.25, "cached_input": 0.025, "output": 2.0, "as_of": "2026-03-31"}}}
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -116,7 +115,7 @@ def _dollars(entry: Mapping[str, object], name: str, where: str) -> float:
     if name not in entry:
         raise UsageError(f"{where} lacks the field {name!r}")
     value = entry[name]
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value < 0:
         raise UsageError(f"{where}: {name!r} has to be US dollars per million tokens, 0 or more, and not {value!r}")
     return float(value)
 

@@ -8,13 +8,15 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from lithograph.errors import LithographError, RejectedError
+from lithograph.errors import LithographError, MalformedError, RejectedError
 from lithograph.models.endpoint import Reply
 from lithograph.models.wire import WireAnswer, read_wire
 from lithograph.resilience.classify import Fault, Verdict, classify, error_of
-from lithograph.resilience.complaint import Complaint, anything_said
+from lithograph.resilience.complaint import Complaint, anything_said, complaint_of
 from lithograph.resilience.redact import redact
 
+_PROVIDER: Final = "the provider"
+"""What whoever reads an answer calls the host, not knowing it."""
 _REMOVED: Final = "[removed]"
 _SHORT: Final = 6
 """Characters up to which a key may be a word of the sentence by chance, such as `none`."""
@@ -27,10 +29,11 @@ _STRUCTURED: Final = re.compile(
     r"response[ _]format|json[ _]schema|output[ _]format|output[ _]config|structured[ _]output"
 )
 _NO_MODEL: Final = re.compile(
-    r"\bmodels?\b.*(?:not (?:found|exist)|does not exist|is not supported|removed|deprecated|invalid|not a valid)"
-    r"|(?:invalid|unknown|no such|not a valid) model\b|^model: |\bno endpoints found for\b",
-    re.DOTALL,
+    r"\bmodels?\b.{0,100}?(?:not found|not exist|was removed|deprecated|not a valid model)"
+    r"|\bmodel (?:identifier|name|id)\b.{0,60}?invalid|\bmodel \S+ is not supported"
+    r"|(?:invalid|unknown|no such|not a valid) model\b|^model: |\bno endpoints found for\b"
 )
+_NO_SERVER: Final = re.compile(r"\b(?:url|path|route|page|method)\b|^not found\.?$")
 _KEYS: Final = re.compile(r"(?:api|subscription)[ _-]?key|authenticat|unauthorized|credential")
 
 
@@ -52,7 +55,11 @@ def answer_in(reply: Reply, asked: Asked, now: float) -> WireAnswer:
     body = body_of(reply, asked, now)
     if isinstance(body, str) and body.lstrip().startswith("<"):
         raise RejectedError(f"{asked.host} sent a page of HTML instead of an answer; check the base URL")
-    return read_wire(body)
+    try:
+        return read_wire(body)
+    except MalformedError as error:
+        said = str(error)  # which may repeat the key, so it is no cause
+    raise MalformedError(_without(asked.key, said).replace(_PROVIDER, asked.host, 1))
 
 
 def body_of(reply: Reply, asked: Asked, now: float) -> object:
@@ -72,10 +79,10 @@ def rejects(reply: Reply, parameter: str) -> bool:
 
 
 def _error(reply: Reply, verdict: Verdict, asked: Asked) -> LithographError:
-    message = _without(asked.key, verdict.message)
+    message = verdict.message
     said = f"{asked.host} answered {message if message.startswith('HTTP ') else f'HTTP {reply.status}: {message}'}"
     remedy = _remedy(reply, asked) if verdict.fault is Fault.PERMANENT else ""
-    return error_of(replace(verdict, message=f"{remedy} ({said})" if remedy else said))
+    return error_of(replace(verdict, message=_without(asked.key, f"{remedy} ({said})" if remedy else said)))
 
 
 def _remedy(reply: Reply, asked: Asked) -> str:
@@ -89,7 +96,7 @@ def _remedy(reply: Reply, asked: Asked) -> str:
         return f"{asked.host} does not accept the key; set {asked.variable} to one that is valid there"
     if _no_model(status, complaint, text):
         return f"{asked.host} has no model {asked.model!r} for this key; check its name"
-    if status in (404, 405):
+    if status in (404, 405) and (complaint_of(reply.headers, reply.body) is None or _NO_SERVER.search(text)):
         return f"{asked.host} has no model server at that address; check the base URL, which often ends in /v1"
     if _STRUCTURED.search(text) and _NOT.search(text) and "invalid schema" not in text:
         return f"{asked.model!r} at {asked.host} cannot answer in JSON of a schema; choose a model that can"

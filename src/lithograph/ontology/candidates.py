@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from math import log
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,9 @@ class Candidates:
     def __init__(self, ontology: Ontology) -> None:
         import numpy as np
 
-        tokens = Tokens()
         self._ontology = ontology
         self._classes = tuple(ontology.classes[iri] for iri in sorted(ontology.classes))
         self._properties = tuple(ontology.properties[iri] for iri in sorted(ontology.properties))
-        self._class_ranking = Ranking(self._classes, tokens)
-        self._property_ranking = Ranking(self._properties, tokens)
         prominence = _prominence(ontology, self._classes, self._properties)
         self._by_prominence: Places = np.argsort(-prominence, kind="stable")
         self._class_prior = np.array(list(map(_class_prior, self._classes, prominence)), dtype=np.float64)
@@ -48,6 +46,15 @@ class Candidates:
         self._domains = Constraint(ontology, self._properties, lambda known: known.domain)
         self._ranges = Constraint(ontology, self._properties, lambda known: known.range)
         self._fitting: dict[tuple[frozenset[Iri], bool], Places] = {}
+
+    @cached_property
+    def _class_ranking(self) -> Ranking:
+        """Made when there is something to choose: small ontologies are offered as a whole."""
+        return Ranking(self._classes, Tokens())
+
+    @cached_property
+    def _property_ranking(self) -> Ranking:
+        return Ranking(self._properties, Tokens())
 
     def classes(self, text: str, *, limit: int = 60) -> tuple[OntologyClass, ...]:
         """Return at most `limit` classes that the text may hold instances of, in order of IRI.

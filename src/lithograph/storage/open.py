@@ -1,8 +1,9 @@
 """Opening a database: a URL in, a `Storage` out, its folder, file and schema made or brought up to date on the way."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Final, Literal, Self
 
@@ -32,6 +33,8 @@ class Storage:
         self.path = path
         """The file; None on a server."""
         self.engine = engine
+        self.writing: AbstractContextManager[object] = Lock() if dialect == "sqlite" else nullcontext()
+        """Held by whoever writes: in one process they queue up here, where SQLite would have them sleep and look."""
         self.name = str(path) if path else make_url(url).render_as_string(hide_password=True)
         """What messages call it: the file, or the URL without its password."""
 
@@ -78,7 +81,7 @@ class Storage:
         On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. Raises
         `StorageError`.
         """
-        with self.translated(), self.engine.connect() as connection:
+        with self.translated(), self.writing, self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():

@@ -72,9 +72,30 @@ def start_extraction(
 ) -> Execution:
     """Return the execution for this document, ontology, model and these settings: the one there is, or a new one.
 
-    How many chunks are in work at once, and what becomes of one that fails, make no difference to which it is; an
-    execution that has not ended takes them over from the last start.
+    How many chunks are in work at once, what may be spent, and what becomes of a chunk that fails, make no difference
+    to which it is; an execution that has not ended takes them over from the last start.
     """
+    new = _new(document, ontology, extractor, given)
+    with transaction(storage, Transaction.START) as connection:
+        now = timestamp(clock.now())
+        keep_document(connection, document, now)
+        keep_ontology(connection, document.organization_id, ontology, now)
+        found = executions.start(connection, new, clock)
+        if found.input != new.input and found.status is not Status.COMPLETED:
+            executions.remember_input(connection, found, new.input)
+        return executions.get(connection, document.organization_id, found.id)
+
+
+def is_started(
+    storage: Storage, document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput
+) -> bool:
+    """Whether `start_extraction` would return an execution that is there."""
+    with storage.read() as connection:
+        found = executions.started(connection, _new(document, ontology, extractor, given))
+    return found is not None and found.status is not Status.CANCELLED
+
+
+def _new(document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput) -> NewExecution:
     lasting = replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1)
     identity = extractor.identity
     key = digest(
@@ -87,15 +108,7 @@ def start_extraction(
         input_hash(identity.revision, sorted(identity.parameters.items())),
         input_hash("", lasting),
     )
-    new = NewExecution(document.organization_id, EXTRACTION, VERSION, key, msgspec.to_builtins(given))
-    with transaction(storage, Transaction.START) as connection:
-        now = timestamp(clock.now())
-        keep_document(connection, document, now)
-        keep_ontology(connection, document.organization_id, ontology, now)
-        found = executions.start(connection, new, clock)
-        if found.input != new.input and found.status is not Status.COMPLETED:
-            executions.remember_input(connection, found, new.input)
-        return executions.get(connection, document.organization_id, found.id)
+    return NewExecution(document.organization_id, EXTRACTION, VERSION, key, msgspec.to_builtins(given))
 
 
 def input_of(execution: Execution) -> ExtractionInput:

@@ -24,6 +24,7 @@ from lithograph.durable.executions import Execution
 from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
 from lithograph.errors import TransientError, UnreachableError, UsageError, innermost
+from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
@@ -33,6 +34,7 @@ from lithograph.storage.open import Storage
 from lithograph.workflow.extraction import (
     ExtractionInput,
     input_of,
+    is_started,
     result_of_execution,
     run_extraction,
     start_extraction,
@@ -161,18 +163,15 @@ async def run_files(
     async with _alive(worker):
         outcomes = await read_files(list(dict.fromkeys(paths)), organization_id, watching.read, skip=skip)
         unread = await unread_results(outcomes, organization_id)
+        documents = {outcome.id: outcome for outcome in outcomes.values() if isinstance(outcome, Document)}
+        await _check(worker.storage, documents.values(), plan, extractor)
         for path, outcome in outcomes.items():
             if not isinstance(outcome, Document):
                 parts.setdefault(unread[path].missing[0].document, unread[path])
             elif outcome.id not in parts:
-                given = plan.input(outcome)
-                start = partial(
-                    start_extraction, worker.storage, outcome, plan.ontology, extractor, given, worker.clock
-                )
-                parts[outcome.id] = Part(await anyio.to_thread.run_sync(start), outcome.source, worked=False)
-        new = [part for part in parts.values() if isinstance(part, Part) and part.execution.epoch == 0]
-        if new and isinstance(extractor, RemoteExtractor):
-            await check(extractor)
+                start = partial(start_extraction, worker.storage, outcome, plan.ontology, extractor)
+                execution = await anyio.to_thread.run_sync(start, plan.input(outcome), worker.clock)
+                parts[outcome.id] = Part(execution, outcome.source, worked=False)
     waiting = [(key, part) for key, part in parts.items() if isinstance(part, Part)]
     at_once = _DOCUMENTS_AT_ONCE if isinstance(extractor, RemoteExtractor) else 1
     with journaling(worker) as writer:
@@ -245,6 +244,17 @@ async def run_one(
             await _back(worker, execution, named)
         execution = await anyio.to_thread.run_sync(look)
     return Part(execution, source, worked=True)
+
+
+async def _check(storage: Storage, documents: Iterable[Document], plan: Plan, extractor: Extractor) -> None:
+    """Check a model before the first document is given to it: one that has begun is waited for, if need be."""
+    if not isinstance(extractor, RemoteExtractor):
+        return
+    for document in documents:
+        known = partial(is_started, storage, document, plan.ontology, extractor, plan.input(document))
+        if not await anyio.to_thread.run_sync(known):
+            await check(extractor)
+            return
 
 
 async def check(extractor: RemoteExtractor) -> None:

@@ -32,7 +32,7 @@ def budgets_of(
         writer.later("spent", Write(owner, spent=spent))
 
     spent = Usage(0, execution.spent_tokens, 0, execution.spent_cost_usd)
-    own = Budget(f"execution {execution.id}", limits, spent, booked)
+    own = Budget("this execution", limits, spent, booked)
     if found.limits == Limits():
         return (own,)
     return own, Budget(f"organisation {execution.organization_id}", found.limits, found.spent_elsewhere + spent)

@@ -7,7 +7,7 @@ from lithograph.extraction.settings import Constraint, ExtractionSettings, OnMis
 def test_the_defaults_are_those_that_are_promised() -> None:
     settings = ExtractionSettings()
     assert (settings.chunks.maximum, settings.chunks.minimum, settings.chunks.overlap) == (2000, 100, True)
-    assert (settings.least_confidence, settings.batch, settings.sweep) == (0.5, 20, True)
+    assert (settings.least_confidence, settings.batch, settings.sweep) == (0.5, 40, True)
     assert (settings.constraint, settings.on_missing) == (Constraint.FLAG, OnMissing.FAIL)
 
 

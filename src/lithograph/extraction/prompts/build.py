@@ -28,6 +28,9 @@ class PromptBuilder:
 
     def __init__(self, naming: Naming) -> None:
         self._naming = naming
+        # Most questions offer the same.
+        self._class_offers: dict[Iri, OfferedClass] = {}
+        self._property_offers: dict[Iri, OfferedProperty] = {}
 
     def mentions(self, question: MentionQuestion) -> MentionsPrompt:
         """Return the prompt for the mentions of a chunk."""
@@ -59,18 +62,29 @@ class PromptBuilder:
         return JointPrompt(self._classes(question.classes), self._properties(question.properties), question.chunk.text)
 
     def _classes(self, classes: Iterable[OntologyClass]) -> tuple[OfferedClass, ...]:
-        return tuple(OfferedClass(self._naming.classes.of(known.iri), _about(known)) for known in classes)
+        return tuple(map(self._class, classes))
+
+    def _class(self, known: OntologyClass) -> OfferedClass:
+        offered = self._class_offers.get(known.iri)
+        if offered is None:
+            offered = OfferedClass(self._naming.classes.of(known.iri), _about(known))
+            self._class_offers[known.iri] = offered
+        return offered
 
     def _properties(self, properties: Iterable[OntologyProperty]) -> tuple[OfferedProperty, ...]:
-        return tuple(
-            OfferedProperty(
+        return tuple(map(self._property, properties))
+
+    def _property(self, known: OntologyProperty) -> OfferedProperty:
+        offered = self._property_offers.get(known.iri)
+        if offered is None:
+            offered = OfferedProperty(
                 self._naming.properties.of(known.iri),
                 _about(known),
                 tuple(self._naming.classes.all_of(_any_of(known.domain))),
                 (*self._naming.classes.all_of(_any_of(known.range)), *_datatypes(known)),
             )
-            for known in properties
-        )
+            self._property_offers[known.iri] = offered
+        return offered
 
 
 def _any_of(constraint: tuple[frozenset[Iri], ...]) -> Iterator[Iri]:

@@ -1,0 +1,426 @@
+import math
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
+
+import anyio
+import anyio.lowlevel
+import pytest
+from tests.clocks import VirtualClock, settle
+
+from lithograph.domain.usage import Usage
+from lithograph.errors import (
+    AnswerError,
+    BudgetError,
+    CircuitOpenError,
+    ExhaustedError,
+    LithographError,
+    OutageError,
+    OverloadedError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+    UnavailableError,
+)
+from lithograph.resilience.breaker import State
+from lithograph.resilience.budget import Budget, Limits
+from lithograph.resilience.policy import Call, Policy, Scope, Timeouts
+from lithograph.resilience.provider import Notice, NoticeKind, Provider, ProviderLimits
+from lithograph.resilience.retry import RetryPolicy
+
+Behaviour = Callable[[], "str | Exception"]
+DOWN = UnavailableError("the provider is down")
+COST = Usage(1, 10, 20, 0.5)
+PATIENT = 900.0
+
+
+def first(*outcomes: "str | Exception") -> Behaviour:
+    """Behave so at the first requests, and answer from then on."""
+    coming: Iterator[str | Exception] = chain(outcomes, repeat("yes"))
+    return lambda: next(coming)
+
+
+class World:
+    """A provider that takes a second for every answer, the callers that ask it, and what all of them saw."""
+
+    def __init__(self, behaviour: Behaviour = first(), *, concurrency: int = 20, retries: int = 3) -> None:
+        self.clock = VirtualClock(0.0)
+        limits = ProviderLimits(concurrency=concurrency)
+        self.provider = Provider("openai:gpt", limits, now=self.clock.now, sleep=self.clock.sleep)
+        self.policy = Policy(self.provider, RetryPolicy(retries))
+        self.behaviour = behaviour
+        self.asked: list[float] = []
+        """When each request was made."""
+        self.told: list[Notice] = []
+        self.provider.listen(self.told.append)
+        self.scope = Scope(told=self.told.append, chance=random.Random(0))
+
+    async def make(self) -> str:
+        self.asked.append(self.clock.now())
+        await self.clock.sleep(1.0)
+        outcome = self.behaviour()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def call(self, make: Callable[[], object] | None = None, timeouts: Timeouts = Timeouts()) -> Call[str]:
+        return Call("mentions", make or self.make, 100, COST, lambda _: COST, timeouts)  # type: ignore[arg-type]
+
+    async def ends(self, scopes: Sequence[Scope], call: Call[str] | None = None) -> "list[str | LithographError]":
+        """Return how one call in each scope ended, all of them made at once."""
+        ends: dict[int, str | LithographError] = {}
+
+        async def one(number: int, scope: Scope) -> None:
+            try:
+                ends[number] = await self.policy.call(call or self.call(), scope)
+            except LithographError as error:
+                ends[number] = error
+
+        async with anyio.create_task_group() as tasks:
+            for number, scope in enumerate(scopes):
+                tasks.start_soon(one, number, scope)
+            await self.clock.run_out()
+        return [ends[number] for number in range(len(scopes))]
+
+    async def end(self, scope: Scope | None = None, call: Call[str] | None = None) -> "str | LithographError":
+        """Return how one call ended."""
+        (end,) = await self.ends([scope or self.scope], call)
+        return end
+
+    def patient(self, seconds: float = PATIENT) -> Scope:
+        return replace(self.scope, patience=seconds)
+
+    async def open(self) -> None:
+        """Have the circuit opened by calls of somebody else."""
+        for _ in range(5):
+            self.provider.circuit.acquire().failed()
+        self.told.clear()
+
+    def kinds(self) -> list[NoticeKind]:
+        return [notice.kind for notice in self.told]
+
+    def at_rest(self) -> bool:
+        """Whether nobody holds or waits for anything, and a call can be made when the circuit is closed again."""
+        limiter = self.provider.limiter
+        self.clock.time += 31.0
+        with self.provider.circuit.acquire():
+            return (limiter.running, limiter.queued, self.clock.sleeping) == (0, 0, 0)
+
+
+def down_until(world: World, end: float) -> None:
+    """Let every request fail that is answered before that time."""
+    world.behaviour = lambda: DOWN if world.clock.now() < end else "yes"
+
+
+async def test_a_fault_is_tried_again_three_times_each_with_a_slot_and_a_reservation_of_its_own() -> None:
+    world = World(first(*[DOWN] * 3))
+    budget = Budget("it", Limits(tokens=30))
+    held: list[tuple[int, bool]] = []
+
+    async def watched() -> str:
+        held.append((world.provider.limiter.running, budget._reserved != {}))
+        return await world.make()
+
+    async def look(seconds: float) -> None:
+        held.append((world.provider.limiter.running, budget._reserved != {}))
+        await world.clock.sleep(seconds)
+
+    world.provider.sleep = look
+    assert await world.end(replace(world.scope, budgets=(budget,)), world.call(watched)) == "yes"
+    assert held == [(1, True), (0, False)] * 3 + [(1, True)]
+    assert world.provider.limiter.granted == 4
+    assert budget.spent == COST
+
+
+async def test_after_the_last_attempt_the_error_says_how_many_there_were() -> None:
+    world = World(lambda: DOWN)
+    end = await world.end()
+    assert isinstance(end, ExhaustedError)
+    assert (end.attempts, str(end), end.__cause__) == (4, "the provider is down", DOWN)
+    assert len(world.asked) == 4
+    told = [notice.payload for notice in world.told]
+    assert [payload["attempt"] for payload in told] == [1, 2, 3]
+    assert all(payload["task"] == "mentions" and payload["error"] == "the provider is down" for payload in told)
+    gaps = [later - earlier - 1.0 for earlier, later in zip(world.asked, world.asked[1:], strict=False)]
+    assert [payload["wait"] for payload in told] == pytest.approx(gaps, abs=1e-3)
+    assert world.kinds() == [NoticeKind.RETRYING] * 3
+
+
+@pytest.mark.parametrize("error", [AnswerError("too long"), RejectedError("wrong key"), ZeroDivisionError()])
+async def test_what_no_other_try_changes_passes_and_does_not_open_the_circuit(error: Exception) -> None:
+    world = World(lambda: error)
+    for _ in range(10):
+        with pytest.raises(type(error)):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(world.clock.advance, 1.0)
+                await world.policy.call(world.call(), world.scope)
+    assert len(world.asked) == 10
+    assert (world.provider.circuit.state, world.provider.metrics().faults, world.told) == (State.CLOSED, 0, [])
+    assert world.at_rest()
+
+
+async def test_a_rate_limit_whose_end_is_named_holds_everybody_and_costs_no_attempt() -> None:
+    later = RateLimitedError("later", retry_after=60.0)
+    world = World(first(*[later] * 6), retries=0)
+    one, other = await world.ends([world.scope] * 2)
+    assert (one, other) == ("yes", "yes")
+    assert world.asked == [0, 0, 61, 61, 122, 122, 183, 183]
+    assert world.provider.circuit.state is State.CLOSED
+    found = world.provider.metrics()
+    assert (found.rate_limited, found.faults, found.allowed) == (6, 0, 4)
+    assert {notice.kind for notice in world.told} == {NoticeKind.RATE_LIMITED}
+    assert world.told[0].payload == {"model": "openai:gpt", "task": "mentions", "retry_after": 60.0}
+
+
+async def test_a_rate_limit_without_an_end_is_a_fault() -> None:
+    world = World(lambda: RateLimitedError("too much"))
+    end = await world.end()
+    assert isinstance(end, ExhaustedError)
+    assert world.provider.metrics().faults == 4
+    assert world.kinds() == [NoticeKind.RATE_LIMITED, NoticeKind.RETRYING] * 3 + [NoticeKind.RATE_LIMITED]
+
+
+async def test_who_hears_later_for_a_quarter_of_an_hour_is_cut_off_by_an_outage() -> None:
+    world = World(lambda: RateLimitedError("later", retry_after=100.0))
+    end = await world.end()
+    assert isinstance(end, OutageError)
+    assert "has said `later` for too long" in str(end)
+    assert world.asked[-1] < 901
+
+
+async def test_nobody_waits_for_a_day_because_a_provider_says_so() -> None:
+    world = World(lambda: RateLimitedError("later", retry_after=86_400.0))
+    assert isinstance(await world.end(world.patient()), OutageError)
+    assert world.asked == [0]
+
+
+async def test_an_outage_before_a_rate_limit_is_not_counted_as_one() -> None:
+    world = World(first(*[DOWN] * 7, RateLimitedError("later", retry_after=1.0)), retries=9)
+    await world.open()
+    assert await world.end(world.patient(10_000.0)) == "yes"
+    world = World(first(DOWN, RateLimitedError("later", retry_after=1.0)))
+
+    async def long(seconds: float) -> None:
+        world.clock.time += 1_000.0
+
+    world.provider.sleep = long
+    assert await world.end() == "yes"
+
+
+async def test_without_patience_an_open_circuit_fails_at_once_and_asks_nobody() -> None:
+    world = World()
+    await world.open()
+    end = await world.end()
+    assert isinstance(end, CircuitOpenError)
+    assert (end.seconds, world.asked, world.told) == (30.0, [], [])
+
+
+async def test_with_patience_it_is_waited_for_at_no_attempt() -> None:
+    world = World(retries=0)
+    await world.open()
+    assert await world.end(world.patient()) == "yes"
+    assert world.asked == [30.0]
+    assert world.kinds() == [NoticeKind.CIRCUIT_CLOSED]
+
+
+async def test_a_probe_that_fails_costs_a_patient_call_no_attempt() -> None:
+    world = World(first(*[DOWN] * 8), retries=0)
+    await world.open()
+    assert await world.end(world.patient()) == "yes"
+    assert len(world.asked) == 9
+    assert world.kinds() == [NoticeKind.CIRCUIT_OPENED] * 8 + [NoticeKind.CIRCUIT_CLOSED]
+
+
+async def test_a_probe_that_fails_costs_an_impatient_call_an_attempt() -> None:
+    world = World(lambda: DOWN, retries=0)
+    await world.open()
+    world.clock.time += 30.0
+    end = await world.end()
+    assert isinstance(end, ExhaustedError)
+    assert end.attempts == 1
+
+
+async def test_a_probe_that_says_nothing_of_the_circuit_costs_an_attempt_all_the_same() -> None:
+    world = World(lambda: TransientError("something else"), retries=2)
+    await world.open()
+    end = await world.end(world.patient())
+    assert isinstance(end, ExhaustedError)
+    assert len(world.asked) == 3
+
+
+@pytest.mark.parametrize("callers", [1, 7, 60])
+async def test_an_outage_longer_than_the_patience_ends_every_call(callers: int) -> None:
+    world = World(lambda: DOWN)
+    await world.open()
+    ends = await world.ends([world.patient()] * callers)
+    assert {type(end) for end in ends} == {OutageError}
+    assert "has lasted for 900 s" in str(ends[0])
+    assert PATIENT <= world.clock.time < PATIENT + 32
+    assert len(world.asked) <= 30
+
+
+async def test_two_outages_each_have_the_whole_patience() -> None:
+    world = World()
+    world.behaviour = lambda: "yes" if world.clock.now() > 1_700 else DOWN
+    await world.open()
+    scope = world.patient(1_000.0)
+
+    async def mended() -> None:
+        await world.clock.sleep(800.0)
+        probe = await world.provider.circuit.enter(math.inf)
+        probe.succeeded()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(mended)
+        assert await world.end(scope) == "yes"
+    assert 1_700 < world.asked[-1] < 1_800
+
+
+async def test_a_call_whose_turn_comes_when_the_circuit_has_opened_is_not_made() -> None:
+    world = World(lambda: DOWN, concurrency=5)
+    ends = await world.ends([world.scope] * 12)
+    assert [type(end) for end in ends] == [CircuitOpenError] * 12
+    assert world.asked == [0.0] * 5
+    assert world.provider.limiter._requests.used == 5
+    assert world.at_rest()
+
+
+async def test_two_hundred_callers_ask_twenty_times_and_with_probes_during_an_outage_and_all_succeed_after_it() -> None:
+    world = World()
+    down_until(world, 300.0)
+    ends = await world.ends([world.patient()] * 200)
+    assert ends == ["yes"] * 200
+    during = [at for at in world.asked if at + 1 < 300]
+    probes = len(during) - 20
+    assert during[:20] == [0.0] * 20
+    assert probes <= 300 / 30
+    assert all(later - earlier >= 30 for earlier, later in zip(during[20:], during[21:], strict=False))
+    assert len(world.asked) == 20 + probes + 200
+    assert world.kinds().count(NoticeKind.CIRCUIT_CLOSED) == 1
+    assert world.clock.time < 300 + 30 + 15
+
+
+async def test_an_overloaded_provider_counts_as_one_that_fails() -> None:
+    world = World(lambda: OverloadedError("high demand"))
+    for end in await world.ends([world.scope] * 5):
+        assert isinstance(end, CircuitOpenError)
+    assert world.provider.circuit.state is State.OPEN
+
+
+async def test_an_answer_that_does_not_come_in_time_is_a_fault() -> None:
+    world = World()
+    call = world.call(anyio.sleep_forever, Timeouts(hard=0.0))
+    end = await world.end(None, call)
+    assert isinstance(end, ExhaustedError)
+    assert str(end) == "openai:gpt did not answer within 0 s"
+    assert isinstance(end.__cause__, UnavailableError)
+    assert isinstance(await world.end(None, call), CircuitOpenError)
+    assert world.provider.metrics().faults == 5
+    assert world.at_rest()
+
+
+async def test_a_call_that_takes_long_is_told_of_once_and_one_that_does_not_never() -> None:
+    world, slow = World(), anyio.Event()
+
+    async def make() -> str:
+        await slow.wait()
+        return "yes"
+
+    world.scope = replace(world.scope, told=lambda notice: (world.told.append(notice), slow.set())[0])
+    assert await world.policy.call(world.call(make, Timeouts(soft=0.0)), world.scope) == "yes"
+    assert await world.end(None, world.call(timeouts=Timeouts(soft=3600.0))) == "yes"
+    assert [(notice.kind, notice.payload) for notice in world.told] == [
+        (NoticeKind.SLOW, {"model": "openai:gpt", "task": "mentions", "seconds": 0.0})
+    ]
+
+
+async def test_a_budget_comes_before_everything_else() -> None:
+    world = World()
+    await world.open()
+    world.provider.limiter.hold(60.0)
+    poor = Budget("execution e1", Limits(tokens=29))
+    assert isinstance(await world.end(replace(world.patient(), budgets=(poor,))), BudgetError)
+    assert (world.clock.time, world.provider.limiter.granted) == (0.0, 0)
+
+
+async def test_what_answers_cost_is_settled_with_budgets_and_limits() -> None:
+    world, booked = World(), list[Usage]()
+    mine, ours = Budget("mine", Limits(tokens=100), booked=booked.append), Budget("ours", Limits(cost_usd=1.2))
+    scope = replace(world.scope, budgets=(mine, ours))
+    ends = await world.ends([scope] * 3)
+    assert [type(end) for end in ends] == [str, str, BudgetError]
+    assert [(spent.calls, spent.tokens, spent.cost_usd) for spent in booked] == [(1, 30, 0.5), (2, 60, 1.0)]
+    assert ours.spent == mine.spent
+    assert world.provider.limiter._tokens.used == 60
+
+
+@dataclass
+class Aside:
+    """Counts who waits aside; when it is shut, nobody comes back, as with an execution's gate."""
+
+    waiting: int = 0
+    shut: bool = False
+    trace: list[int] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[None]:
+        self.waiting += 1
+        try:
+            yield
+            if self.shut:
+                await anyio.sleep_forever()
+        finally:
+            self.waiting -= 1
+
+
+async def test_every_wait_is_aside_and_no_request_is() -> None:
+    aside, seen = Aside(), list[int]()
+    world = World(first(DOWN, RateLimitedError("later", 60.0)), concurrency=1)
+    behaviour = world.behaviour
+
+    def look() -> "str | Exception":
+        seen.append(aside.waiting)
+        return behaviour()
+
+    world.behaviour = look
+    scope = replace(world.patient(), aside=aside)
+    budget = Budget("it", Limits(tokens=59))
+
+    async def watch() -> None:
+        await settle()
+        # One asks, another waits for its slot; of those with a budget one does, and its sibling for the reservation.
+        assert aside.waiting == 3
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        ends = await world.ends([scope, scope, *[replace(scope, budgets=(budget,))] * 2])
+    assert [type(end) for end in ends] == [str, str, str, BudgetError]
+    assert set(seen) <= {0, 1, 2, 3}
+    assert aside.waiting == 0
+
+
+@pytest.mark.parametrize("awaited", ["a slot", "the probe", "a reservation"])
+async def test_what_comes_to_a_call_that_may_not_go_on_is_given_back_when_it_is_cancelled(awaited: str) -> None:
+    aside, world = Aside(), World(concurrency=1)
+    budget = Budget("it", Limits(tokens=30))
+    scope = replace(world.patient(), aside=aside, budgets=(budget,) if awaited == "a reservation" else ())
+    held = await world.provider.limiter.acquire(0)
+    first_reservation = budget.reserve(COST)
+    if awaited == "the probe":
+        held.withdraw()
+        await world.open()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.policy.call, world.call(), scope)
+        await settle()
+        assert aside.waiting == 1
+        aside.shut = True
+        held.withdraw()
+        first_reservation.settle(Usage())
+        await world.clock.advance(30.0)
+        tasks.cancel_scope.cancel()
+    assert world.asked == []
+    assert world.at_rest()
+    assert budget.fits(COST)
+    assert world.provider.limiter._requests.used == 0
