@@ -27,6 +27,8 @@ class Model:
     faults: int = 0
     half_opens: float = 0.0
     probing: bool = False
+    last_closed: int = 0
+    early: int = 0
 
     @property
     def era(self) -> int:
@@ -42,6 +44,8 @@ class Model:
         return self.state is State.CLOSED or (self.state is State.HALF_OPEN and not self.probing)
 
     def change(self, state: State) -> None:
+        if state is State.OPEN and self.state is State.CLOSED:
+            self.last_closed, self.early = self.era, 3
         self.told.append(state)
         self.faults, self.probing = 0, False
         if state is State.OPEN:
@@ -52,6 +56,11 @@ class Model:
             if self.told[-1] is State.OPEN:
                 self.change(State.HALF_OPEN)
             self.probing = True
+
+    def hear_late(self, era: int, outcome: str) -> None:
+        if outcome == "succeeded" and era == self.last_closed and self.state is State.OPEN and self.early:
+            self.early -= 1
+            self.half_opens = self.clock.now()
 
     def hear(self, outcome: str) -> None:
         probed, self.probing = self.probing, False
@@ -169,6 +178,8 @@ class BreakerMachine(RuleBasedStateMachine):
     def say_of(self, call: Call, outcome: str) -> None:
         if not call.said and call.era == self.model.era:
             self.model.hear(outcome)
+        elif not call.said:
+            self.model.hear_late(call.era, outcome)
         call.said = True
 
         async def say() -> None:

@@ -2,6 +2,10 @@
 
 Closed, open, half-open and the probe are Nygard's words (Release It!, 2007). Every change of state begins a new
 generation of calls; the result of a call from an earlier one is old news and changes nothing.
+
+With one exception. Errors come at once and answers take their time, so that of many calls made together the few that
+fail may be heard of in a row, before any that succeeds. A success of a call from before the circuit opened half-opens
+it early: a provider that fails now and then costs a moment, not all the time for which one that is away is left alone.
 """
 
 import math
@@ -16,6 +20,9 @@ import anyio
 
 from lithograph.errors import CircuitOpenError, UsageError
 from lithograph.resilience.alarm import Alarm, Now, Sleep
+
+_EARLY_PROBES = 3
+"""How often the successes of calls from before a circuit opened may half-open it before its time."""
 
 
 class State(StrEnum):
@@ -107,6 +114,7 @@ class CircuitBreaker:
         self._faults = 0
         self._probing = False
         self._half_opens = -math.inf
+        self._last_closed = self._early_probes = 0
         self._waiting: dict[Alarm, None] = {}
 
     @property
@@ -169,6 +177,8 @@ class CircuitBreaker:
 
     def _settle(self, generation: int, outcome: _Outcome) -> None:
         if generation != self._generation:
+            if generation == self._last_closed and outcome is _Outcome.SUCCEEDED:
+                self._reconsider()
             return
         if self._state is State.HALF_OPEN:
             self._probed(outcome)
@@ -188,7 +198,16 @@ class CircuitBreaker:
             self._probing = False
             self._wake()
 
+    def _reconsider(self) -> None:
+        """A call from before the circuit opened has succeeded after all."""
+        if self.state is State.OPEN and self._early_probes > 0:
+            self._early_probes -= 1
+            self._half_opens = self._now()
+            self._wake()
+
     def _open(self) -> None:
+        if self._state is State.CLOSED:
+            self._last_closed, self._early_probes = self._generation, _EARLY_PROBES
         self._half_opens = self._now() + self._reset_after
         self._become(State.OPEN)
 

@@ -10,8 +10,9 @@ import asyncio
 import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
@@ -33,6 +34,7 @@ from lithograph.resilience.provider import Notice, NoticeKind, Provider, Told
 from lithograph.resilience.retry import RetryPolicy
 
 Answer = TypeVar("Answer")
+Held = TypeVar("Held")
 
 _RATE_LIMIT_PATIENCE = 900.0
 """Seconds for which a provider may say `later` to one call before that counts as an outage."""
@@ -91,6 +93,8 @@ class Policy:
 
     provider: Provider
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    waits: bool = True
+    """Whether it waits for a rate limit whose end the provider names; else that costs an attempt too."""
 
     async def call(self, call: Call[Answer], scope: Scope) -> Answer:
         """Return the provider's answer.
@@ -98,26 +102,27 @@ class Policy:
         Raises `ExhaustedError` after the last attempt, what the provider's answer means where asking again does not
         help, `CircuitOpenError` without patience, and `BlockedError` where nothing can go on for now.
         """
-        faults, since = 0, math.inf
+        faults, refused, outage = 0, math.inf, _Outage()
         while True:
             try:
-                return await self._reserved(call, scope)
-            except CircuitOpenError:
-                raise
+                return await self._reserved(call, scope, outage)
             except _TriedError as tried:
                 failure, probing = tried.failure, tried.probing
-            now = self.provider.now()
-            since = min(since, now)
             if isinstance(failure, RateLimitedError):
                 self._rate_limited(failure, call, scope)
-                if failure.retry_after is not None:
-                    if now - since > max(scope.patience, _RATE_LIMIT_PATIENCE):
-                        raise OutageError(f"{self.provider.name} has said `later` for too long: {failure}") from failure
+                if self.waits and failure.retry_after is not None:
+                    now = self.provider.now()
+                    refused = min(refused, now)
+                    if now + failure.retry_after - refused > max(scope.patience, _RATE_LIMIT_PATIENCE):
+                        raise OutageError(f"{self.provider.name} says `later` for too long: {failure}") from failure
                     continue
-            faults += not (probing and scope.patience > 0)
+            refused = math.inf
+            if probing and scope.patience > 0 and counts(failure):
+                continue  # the circuit is open again, and to wait for it is wait enough
+            faults += 1
             if faults > self.retry.retries:
                 raise ExhaustedError(str(failure), faults) from failure
-            wait = self.retry.wait(max(1, faults), scope.chance)
+            wait = self.retry.wait(faults, scope.chance)
             payload = {"attempt": faults, "error": str(failure), "wait": round(wait, 3), "task": call.task}
             scope.told(Notice(NoticeKind.RETRYING, payload))
             async with scope.aside():
@@ -130,32 +135,32 @@ class Policy:
         payload = {"model": self.provider.name, "task": call.task, "retry_after": failure.retry_after}
         scope.told(Notice(NoticeKind.RATE_LIMITED, payload))
 
-    async def _reserved(self, call: Call[Answer], scope: Scope) -> Answer:
-        async with scope.aside() if scope.budgets else stay():
-            reservations = await reserve(scope.budgets, call.most)
-        with reservations:
+    async def _reserved(self, call: Call[Answer], scope: Scope, outage: "_Outage") -> Answer:
+        with await _aside(scope, partial(reserve, scope.budgets, call.most), Reservations.close) as reservations:
             while True:
-                circuit = await self._circuit(scope)
-                with circuit:
-                    async with scope.aside():
-                        slot = await self.provider.limiter.acquire(call.tokens)
-                    with slot:
+                with await self._circuit(scope, outage) as circuit:
+                    limiter = self.provider.limiter
+                    with await _aside(scope, partial(limiter.acquire, call.tokens), Slot.withdraw) as slot:
                         if circuit.current:
                             return await self._attempt(call, scope, circuit, slot, reservations)
                         slot.withdraw()  # the circuit opened while this call waited its turn
 
-    async def _circuit(self, scope: Scope) -> Circuit:
-        circuit = self.provider.circuit
+    async def _circuit(self, scope: Scope, outage: "_Outage") -> Circuit:
+        circuit, now = self.provider.circuit, self.provider.now
         try:
-            return circuit.acquire()
+            permit = circuit.acquire()
         except CircuitOpenError:
             if not scope.patience:
                 raise
-        try:
-            async with scope.aside():
-                return await circuit.enter(scope.patience)
-        except CircuitOpenError as error:
-            raise OutageError(f"{error}; that has lasted for {scope.patience:g} s") from error
+            outage.since = min(outage.since, now())
+            left = outage.since + scope.patience - now()
+            try:
+                permit = await _aside(scope, partial(circuit.enter, left), Circuit.released)
+            except CircuitOpenError as error:
+                raise OutageError(f"{error}; that has lasted for {scope.patience:g} s") from error
+        if not permit.probe:
+            outage.since = math.inf
+        return permit
 
     async def _attempt(
         self, call: Call[Answer], scope: Scope, circuit: Circuit, slot: Slot, reservations: Reservations
@@ -173,7 +178,7 @@ class Policy:
         except TransientError as error:
             if counts(error):
                 circuit.failed()
-            self.provider.faults += 1
+                self.provider.faults += 1
             if isinstance(error, RateLimitedError):
                 slot.rate_limited()
             raise _TriedError(error, probing=circuit.probe) from error
@@ -189,6 +194,23 @@ class Policy:
     def _slow(self, call: Call[Answer], scope: Scope) -> None:
         payload = {"model": self.provider.name, "task": call.task, "seconds": call.timeouts.soft}
         scope.told(Notice(NoticeKind.SLOW, payload))
+
+
+async def _aside(scope: Scope, wait: Callable[[], Awaitable[Held]], give_back: Callable[[Held], None]) -> Held:
+    """Return what is waited for aside; when it comes and this call may not go on all the same, give it back."""
+    with ExitStack() as unused:
+        async with scope.aside():
+            held = await wait()
+            unused.callback(give_back, held)
+        unused.pop_all()
+    return held
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Since when the provider of one call is away: a probe that fails does not begin the wait anew."""
+
+    since: float = math.inf
 
 
 class _TriedError(Exception):

@@ -153,7 +153,7 @@ async def test_late_results_of_calls_from_before_a_change_are_ignored(
 ) -> None:
     late = [breaker.acquire() for _ in range(20)]
     fail(breaker, 5)
-    late.pop().succeeded()
+    late.pop().released()
     assert state_of(breaker) is State.OPEN
     await clock.advance(20)
     late.pop().failed()
@@ -168,6 +168,23 @@ async def test_late_results_of_calls_from_before_a_change_are_ignored(
     probe.succeeded()
     for permit in late:
         permit.failed()
+    assert state_of(breaker) is State.CLOSED
+
+
+async def test_a_call_from_before_it_opened_that_succeeds_half_opens_it_at_once_a_few_times(
+    breaker: CircuitBreaker, clock: VirtualClock
+) -> None:
+    late = [breaker.acquire() for _ in range(20)]
+    fail(breaker, 5)
+    for _ in range(3):
+        with pytest.raises(CircuitOpenError):
+            breaker.acquire()
+        late.pop().succeeded()
+        breaker.acquire().failed()
+    late.pop().succeeded()
+    assert (state_of(breaker), breaker.seconds_left) == (State.OPEN, 30)
+    await clock.advance(30)
+    breaker.acquire().succeeded()
     assert state_of(breaker) is State.CLOSED
 
 
