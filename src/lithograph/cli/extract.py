@@ -24,6 +24,8 @@ from lithograph.cli.options import (
 from lithograph.cli.output import destination
 from lithograph.cli.work import Session
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
+from lithograph.errors import UsageError
+from lithograph.resilience.budget import Limits
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -84,9 +86,12 @@ def extract(
     target = destination(out, formats or (), [*documents, ontology])
     session = Session(place, target, lease_seconds, plain=plain, repeatable=True)
 
+    limits = Limits(max_tokens, max_cost)
+    if no_db and limits != Limits():
+        raise UsageError("--no-db keeps nothing that could go on with another budget; leave it or the budget out")
+
     from lithograph.extraction.settings import ExtractionSettings, OnMissing, Strategy
     from lithograph.ontology.load import load_ontology
-    from lithograph.resilience.budget import Limits
     from lithograph.workflow.extractors import ModelChoice
     from lithograph.workflow.reading import glance
     from lithograph.workflow.runner import Plan, run_files
@@ -96,7 +101,7 @@ def extract(
         on_missing=OnMissing(on_missing), concurrency=concurrency, strategy=Strategy(strategy)
     )
     choice = ModelChoice(model, base_url, tuple(fallback or ()))
-    plan = Plan(load_ontology(ontology), choice, settings, Limits(max_tokens, max_cost))
+    plan = Plan(load_ontology(ontology), choice, settings, limits)
     models = asking.models()
     plan.pipeline(models)  # says what cannot be had
     if no_db:

@@ -79,17 +79,32 @@ class Asking:
 
     def models(self) -> "Models":
         """Return the models of this process."""
+        from lithograph.extraction.prompts.messages import TASKS
         from lithograph.models.prices import PriceTable
+        from lithograph.resilience.policy import Timeouts
         from lithograph.resilience.provider import ProviderLimits
+        from lithograph.resilience.retry import RetryPolicy
         from lithograph.workflow.models import Models
 
         limits = ProviderLimits(
             self.concurrency,
             self.requests_per_minute,
             self.tokens_per_minute,
-            reset_after=float(os.environ.get("LITHOGRAPH_RESET_AFTER", "30")),
+            reset_after=_seconds("LITHOGRAPH_RESET_AFTER", ProviderLimits().reset_after),
         )
-        return Models(limits, PriceTable.load(self.prices), priced=self.priced)
+        retry = RetryPolicy(first=_seconds("LITHOGRAPH_RETRY_FIRST", RetryPolicy().first))
+        timeouts = Timeouts(hard=_seconds("LITHOGRAPH_TIMEOUT", Timeouts().hard))
+        prices = PriceTable.load(self.prices)
+        return Models(limits, prices, retry=retry, timeouts=dict.fromkeys(TASKS, timeouts), priced=self.priced)
+
+
+def _seconds(variable: str, usual: float) -> float:
+    """Return the seconds that an environment variable sets."""
+    given = os.environ.get(variable, "")
+    try:
+        return float(given or usual)
+    except ValueError:
+        raise UsageError(f"{variable} is {given!r}, which is no number of seconds") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ DEFAULT_ORGANIZATION = OrganizationId("default")
 
 def digest(kind: str, *parts: str | int) -> str:
     """Return `kind_` and 32 hexadecimal digits that depend on every part and on their order."""
-    pieces = []
+    pieces: list[bytes] = []
     for part in (kind, *parts):
         data = str(part).encode("utf-8", "surrogatepass")
         pieces += (len(data).to_bytes(8, "big"), data)

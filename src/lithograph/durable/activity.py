@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 import anyio.lowlevel
 
-from lithograph.errors import ActivityError, LithographError
+from lithograph.errors import ActivityError, ExhaustedError, LithographError
 
 I = TypeVar("I")  # noqa: E741  # an activity has an input and an output; the letters are the design's
 O = TypeVar("O")  # noqa: E741
@@ -35,4 +35,5 @@ class InlineActivities:
         try:
             return await function(input)
         except LithographError as error:
-            raise ActivityError(name, str(error), attempts=1) from error
+            tries = error.attempts if isinstance(error, ExhaustedError) else 1
+            raise ActivityError(name, str(error), tries) from error

@@ -28,6 +28,10 @@ class Questions:
         """Made when the first question is asked: replaying a journal asks none."""
         return Candidates(self._ontology)
 
+    def prepare(self) -> None:
+        """Load and compute what the first question would otherwise wait for."""
+        self._candidates.properties("", ())
+
     def mentions(self, chunk: Chunk) -> MentionQuestion:
         """Return the question what `chunk` names."""
         return MentionQuestion(chunk, self._candidates.classes(chunk.text, limit=self._settings.candidates))

@@ -81,7 +81,7 @@ class ModelCaller:
 
     def once(self) -> "ModelCaller":
         """Return the same, making one attempt and no more."""
-        return replace(self, policy=replace(self.policy, retry=RetryPolicy(retries=0)))
+        return replace(self, policy=replace(self.policy, retry=RetryPolicy(retries=0), waits=False))
 
     async def ask(self, request: ChatRequest) -> Reply:
         """Return the answer to a request; raises as `Policy.call` does."""

@@ -137,10 +137,12 @@ async def run_extraction(
     named: ExtractorNamed = rules_only,
     resume: bool = False,
     progress: Callable[[Progress], None] = ignore,
+    prepared: Callable[[], None] = lambda: None,
 ) -> Status:
     """Claim an extraction, carry it to its end, and return the status that it was left in; see `run_execution`.
 
-    `progress` is told of every stage that a chunk has finished, now or in an earlier run.
+    `progress` is told of every stage that a chunk has finished, now or in an earlier run, and `prepared` is called when
+    the first questions are about to be asked.
     """
     given = input_of(execution)
     organization_id = execution.organization_id
@@ -149,7 +151,7 @@ async def run_extraction(
     extractor = named(given.choice, ontology)
     # Nothing that can fail or be cancelled comes between the claim and the run, which gives it back.
     owner = await claim(worker, organization_id, execution.id, resume=resume)
-    work = _Extraction(worker, owner, given, document, ontology, extractor, progress)
+    work = _Extraction(worker, owner, given, document, ontology, extractor, progress, prepared)
     return await run_execution(
         worker, owner, work.workflow, codec=FragmentCodec(), context=work.context, progress=work.tracker.progress
     )
@@ -167,10 +169,11 @@ class _Extraction:
         ontology: Ontology,
         extractor: Extractor,
         progress: Callable[[Progress], None],
+        prepared: Callable[[], None],
     ) -> None:
         self._worker, self._owner, self._given = worker, owner, given
         self._document, self._ontology, self._extractor = document, ontology, extractor
-        self._progress = progress
+        self._progress, self._prepared = progress, prepared
         self.tracker = Tracker(worker.storage, owner)
 
     @property
@@ -184,6 +187,7 @@ class _Extraction:
         self.tracker.watch(context.writer)
         async with self._asking(context) as (extractor, settings):
             pipeline = ExtractionPipeline(self._ontology, extractor, settings)
+            self._prepared()
             result = await pipeline.run(self._document, activities=context.activities, progress=self._saw)
         status = Status.COMPLETED if result.completed else Status.COMPLETED_WITH_ERRORS
         publication = partial(

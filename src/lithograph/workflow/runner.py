@@ -27,6 +27,7 @@ from lithograph.errors import TransientError, UnreachableError, UsageError, inne
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.progress import Progress, ignore
+from lithograph.extraction.questions import Questions
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
@@ -68,6 +69,8 @@ class Watching:
     progress: Callable[[Progress], None] = ignore
     away: Callable[[Execution], None] = unbegun
     """Of an execution that is suspended until its provider is back."""
+    prepared: Callable[[], None] = lambda: None
+    """When the first questions about a document are about to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ async def run_files(
         outcomes = await read_files(list(dict.fromkeys(paths)), organization_id, watching.read, skip=skip)
         unread = await unread_results(outcomes, organization_id)
         documents = {outcome.id: outcome for outcome in outcomes.values() if isinstance(outcome, Document)}
-        await _check(worker.storage, documents.values(), plan, extractor)
+        await _prepare(worker.storage, documents.values(), plan, extractor)
         for path, outcome in outcomes.items():
             if not isinstance(outcome, Document):
                 parts.setdefault(unread[path].missing[0].document, unread[path])
@@ -177,11 +180,38 @@ async def run_files(
     with journaling(worker) as writer:
         sharing = replace(worker, writer=writer)
 
+        # One after the other gets ready, so that the first can begin while the others have not.
+        preparing = _Turn()
+
         async def run(execution: ExecutionId) -> Part:
-            return await run_one(sharing, execution, organization_id, named=named, watching=watching)
+            turn = await preparing.take()
+            told = replace(watching, prepared=turn.give)
+            try:
+                return await run_one(sharing, execution, organization_id, named=named, watching=told)
+            finally:
+                turn.give()
 
         parts.update(await _run_in_turn(waiting, run, at_once))
     return Run(tuple(parts.values()))
+
+
+class _Turn:
+    """Something that one has at a time, first come, first served; given back once, however often that is said."""
+
+    def __init__(self, lock: anyio.Semaphore | None = None) -> None:
+        self._lock = lock or anyio.Semaphore(1, fast_acquire=True)
+        self._mine = lock is not None
+
+    async def take(self) -> "_Turn":
+        """Return the turn when it has come."""
+        await self._lock.acquire()
+        return _Turn(self._lock)
+
+    def give(self) -> None:
+        """Let the next one have it."""
+        if self._mine:
+            self._mine = False
+            self._lock.release()
 
 
 async def _run_in_turn(
@@ -235,7 +265,14 @@ async def run_one(
     watching.began(execution)
     while not execution.status.terminal:
         resume = execution.status is Status.SUSPENDED
-        await run_extraction(worker, execution, named=named, resume=resume, progress=watching.progress)
+        await run_extraction(
+            worker,
+            execution,
+            named=named,
+            resume=resume,
+            progress=watching.progress,
+            prepared=watching.prepared,
+        )
         execution = await anyio.to_thread.run_sync(look)
         if execution.waiting_for != signals.PROVIDER:
             break
@@ -246,10 +283,15 @@ async def run_one(
     return Part(execution, source, worked=True)
 
 
-async def _check(storage: Storage, documents: Iterable[Document], plan: Plan, extractor: Extractor) -> None:
-    """Check a model before the first document is given to it: one that has begun is waited for, if need be."""
+async def _prepare(storage: Storage, documents: Iterable[Document], plan: Plan, extractor: Extractor) -> None:
+    """Prepare for asking a model, and check it before the first document is given to it.
+
+    One that was given documents before is waited for, if need be.
+    """
     if not isinstance(extractor, RemoteExtractor):
         return
+    # What the first question needs takes its time, while the model would be waited for in vain.
+    await anyio.to_thread.run_sync(Questions(plan.ontology, plan.settings).prepare)
     for document in documents:
         known = partial(is_started, storage, document, plan.ontology, extractor, plan.input(document))
         if not await anyio.to_thread.run_sync(known):

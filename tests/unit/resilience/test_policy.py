@@ -41,6 +41,24 @@ def first(*outcomes: "str | Exception") -> Behaviour:
     return lambda: next(coming)
 
 
+@dataclass
+class Aside:
+    """Counts who waits aside; when it is shut, nobody comes back, as with an execution's gate."""
+
+    waiting: int = 0
+    shut: bool = False
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[None]:
+        self.waiting += 1
+        try:
+            yield
+            if self.shut:
+                await anyio.sleep_forever()
+        finally:
+            self.waiting -= 1
+
+
 class World:
     """A provider that takes a second for every answer, the callers that ask it, and what all of them saw."""
 
@@ -117,27 +135,34 @@ async def never() -> str:
     return "no"
 
 
+async def at_once() -> str:
+    return "yes"
+
+
 def down_until(world: World, end: float) -> None:
     """Let every request fail that is answered before that time."""
     world.behaviour = lambda: DOWN if world.clock.now() < end else "yes"
 
 
 async def test_a_fault_is_tried_again_three_times_each_with_a_slot_and_a_reservation_of_its_own() -> None:
-    world = World(first(*[DOWN] * 3))
+    world, aside = World(first(*[DOWN] * 3)), Aside()
     budget = Budget("it", Limits(tokens=30))
-    held: list[tuple[int, bool]] = []
+    held: list[tuple[int, bool, int]] = []
 
-    async def watched() -> str:
-        held.append((world.provider.limiter.running, budget._reserved != {}))
+    def look() -> None:
+        held.append((world.provider.limiter.running, budget._reserved != {}, aside.waiting))
+
+    async def make() -> str:
+        look()
         return await world.make()
 
-    async def look(seconds: float) -> None:
-        held.append((world.provider.limiter.running, budget._reserved != {}))
+    async def sleep(seconds: float) -> None:
+        look()
         await world.clock.sleep(seconds)
 
-    world.provider.sleep = look
-    assert await world.end(replace(world.scope, budgets=(budget,)), world.call(watched)) == "yes"
-    assert held == [(1, True), (0, False)] * 3 + [(1, True)]
+    world.provider.sleep = sleep
+    assert await world.end(replace(world.scope, budgets=(budget,), aside=aside), world.call(make)) == "yes"
+    assert held == [(1, True, 0), (0, False, 1)] * 3 + [(1, True, 0)]
     assert world.provider.limiter.granted == 4
     assert budget.spent == COST
 
@@ -201,13 +226,14 @@ async def test_nobody_waits_for_a_day_because_a_provider_says_so() -> None:
     assert world.asked == [0]
 
 
-async def test_an_outage_before_a_rate_limit_is_not_counted_as_one() -> None:
-    world = World(first(DOWN, RateLimitedError("later", retry_after=1.0)))
+async def test_only_what_a_provider_says_without_a_break_is_for_too_long() -> None:
+    later = RateLimitedError("later", retry_after=1.0)
+    world = World(first(later, DOWN, later))
 
-    async def long(seconds: float) -> None:
+    async def sleep(seconds: float) -> None:
         world.clock.time += 1_000.0
 
-    world.provider.sleep = long
+    world.provider.sleep = sleep
     assert await world.end() == "yes"
 
 
@@ -337,7 +363,8 @@ async def test_a_call_that_takes_long_is_told_of_once_and_one_that_does_not_neve
 
     world.scope = replace(world.scope, told=told)
     assert await world.policy.call(world.call(make, Timeouts(soft=0.0)), world.scope) == "yes"
-    assert await world.end(None, world.call(timeouts=Timeouts(soft=3600.0))) == "yes"
+    assert await world.policy.call(world.call(at_once, Timeouts(soft=0.0)), world.scope) == "yes"
+    await settle()
     assert [(notice.kind, notice.payload) for notice in world.told] == [
         (NoticeKind.SLOW, {"model": "openai:gpt", "task": "mentions", "seconds": 0.0})
     ]
@@ -361,24 +388,6 @@ async def test_what_answers_cost_is_settled_with_budgets_and_limits() -> None:
     assert [(spent.calls, spent.tokens, spent.cost_usd) for spent in booked] == [(1, 30, 0.5), (2, 60, 1.0)]
     assert ours.spent == mine.spent
     assert world.provider.limiter._tokens.used == 60
-
-
-@dataclass
-class Aside:
-    """Counts who waits aside; when it is shut, nobody comes back, as with an execution's gate."""
-
-    waiting: int = 0
-    shut: bool = False
-
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[None]:
-        self.waiting += 1
-        try:
-            yield
-            if self.shut:
-                await anyio.sleep_forever()
-        finally:
-            self.waiting -= 1
 
 
 async def test_every_wait_is_aside_and_no_request_is() -> None:

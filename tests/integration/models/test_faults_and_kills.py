@@ -1,0 +1,98 @@
+"""Everything that can go wrong with a provider at once, and the process killed twice: the graph is as if nothing had
+happened, and hardly anything is bought twice.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.commands import DEADLINE, HASTE, Litho, canonical, until
+
+from lithograph.demo import demo_ontology
+from lithograph.testing.corpus import generated_text
+from lithograph.testing.fake_model import FakeModelProcess, Stats, fake_model_process
+from lithograph.testing.fake_model.faults import Fault
+
+CONCURRENCY = 6
+CHANCE = 0.012
+SECONDS = {Fault.RATE_LIMITED_AFTER: "=0.2", Fault.DRIP: "=0.3"}
+EVERYTHING = ",".join(f"{fault}{SECONDS.get(fault, '')}:{CHANCE}" for fault in Fault)
+FAIL = f"{EVERYTHING},outage=1.0-1.8,first=120,seed=8064"
+"""By this seed every fault comes up, and the answers that cannot be used come so far apart that no prompt gets three of
+them: that would be too many. Nor does any get two that are cut short: it would be asked about in halves, and the
+answers to these say other things than the answer to the whole.
+"""
+MOST_STOPS = 6
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[FakeModelProcess]:
+    with fake_model_process(latency=0.05) as process:
+        yield process
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is extracted how: `chunks` are about as many paragraphs."""
+
+    dialect: str
+    strategy: str
+    chunks: int
+
+    def command(self, folder: Path, url: str) -> tuple[str, ...]:
+        (folder / "ontology.ttl").write_bytes(demo_ontology())
+        (folder / "annals.txt").write_text(generated_text(self.chunks))
+        address = url.removesuffix("/v1") if self.dialect == "anthropic" else url
+        options = ("--strategy", self.strategy, "--concurrency", str(CONCURRENCY))
+        model = ("--model", f"{self.dialect}:fake", "--base-url", address)
+        return ("extract", "annals.txt", "--ontology", "ontology.ttl", *model, *options)
+
+
+CASES = [
+    Case("openai", "staged", 45),
+    Case("anthropic", "joint", 135),
+    pytest.param(Case("anthropic", "staged", 45), marks=pytest.mark.heavy),
+    pytest.param(Case("openai", "joint", 135), marks=pytest.mark.heavy),
+]
+
+
+def bought_again(stats: Stats) -> int:
+    """Return how many good answers were received as a whole although there had been one."""
+    return sum(max(0, prompt.ok - 1) for prompt in stats.prompts)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.dialect}-{case.strategy}")
+def test_all_faults_and_two_kills_leave_no_trace(case: Case, fake: FakeModelProcess, tmp_path: Path) -> None:
+    litho = Litho(tmp_path, HASTE)
+    command = case.command(tmp_path, fake.url)
+    fake.fail("")
+    fake.reset()
+    undisturbed = litho(*command, "--no-db")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    enough = fake.stats().requests
+    fake.reset()
+    fake.fail(FAIL)
+
+    for share in (0.3, 0.7):
+        with litho.begun(*command) as process:
+            until(lambda share=share: fake.stats().answered >= share * enough or process.poll() is not None)
+            assert process.poll() is None, process.communicate(timeout=DEADLINE)[1]
+            process.kill()
+    stops = 2
+    while (done := litho(*command)).returncode == 1 and stops < MOST_STOPS:
+        stops += 1  # one call has used up all its attempts: what is finished is kept
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["missing"] == []
+    assert canonical(done.stdout) == canonical(undisturbed.stdout)
+    stats = fake.stats()
+    assert set(stats.faults) == {*Fault, "outage"}
+    assert bought_again(stats) <= CONCURRENCY * stops
+    assert litho.status()["recoveries"] == 2
+    events = litho.events()
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    completed = [event["activity"] for event in events if event["type"] == "activity.completed"]
+    assert len(completed) == len(set(completed))
+    print(stats.requests, stats.faults, bought_again(stats), stops)
