@@ -2,6 +2,7 @@
 
     python -m benchmarks.quality --extractor oracle [--no-sweep] [--losses]
     python -m benchmarks.quality --extractor rules --limit 20
+    python -m benchmarks.quality --model openai:gpt-5-mini [--base-url URL] --limit 20
 
 Run it from the repository's root. `--data` is a file in the form that `lithograph.testing.gold` describes, with a
 folder `ontologies` beside it; `--limit` takes so many documents of each source.
@@ -47,6 +48,8 @@ from lithograph.ontology.load import load_ontology
 from lithograph.ontology.model import Ontology
 from lithograph.testing.gold import GoldDocument, read_gold, read_index
 from lithograph.testing.oracle import OracleExtractor, Stray
+from lithograph.workflow.extractors import ModelChoice
+from lithograph.workflow.models import Models
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "gold" / "dev.jsonl"
 
@@ -55,11 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     settings = ExtractionSettings(sweep=options.sweep, properties=options.properties)
     make = _rules if options.extractor == "rules" else _oracle(Stray(options.stray))
+    if options.model:
+        make = ModelExtractors(ModelChoice(options.model, options.base_url))
+    named = options.model or options.extractor
     by_source: defaultdict[str, list[Observation]] = defaultdict(list)
     for seen in observations(options.data, make, settings, options.limit):
         by_source[seen.annotations.document.source].append(seen)
     for source, group in by_source.items():
-        print(f"\n{source}, {options.extractor}, {'sweep' if options.sweep else 'no sweep'}, {len(group)} documents")
+        print(f"\n{source}, {named}, {'sweep' if options.sweep else 'no sweep'}, {len(group)} documents")
         for line in report(group):
             print(line)
         if options.losses:
@@ -81,7 +87,30 @@ def observations(
         if (source and gold.source != source) or (limit is not None and counted[gold.source] >= limit):
             continue
         counted[gold.source] += 1
-        yield anyio.run(observe, gold, ontology_of(gold.ontology), make, settings)
+        yield anyio.run(_observed, gold, ontology_of(gold.ontology), make, settings)
+
+
+async def _observed(
+    gold: GoldDocument, ontology: Ontology, make: MakeExtractor, settings: ExtractionSettings
+) -> Observation:
+    try:
+        return await observe(gold, ontology, make, settings)
+    finally:
+        if isinstance(make, ModelExtractors):
+            await make.aclose()
+
+
+class ModelExtractors:
+    """Makes extractors that ask a model, which sees the text and the ontology, not the annotations."""
+
+    def __init__(self, choice: ModelChoice) -> None:
+        self._choice, self._models = choice, Models()
+
+    def __call__(self, gold: GoldDocument, ontology: Ontology) -> Extractor:  # noqa: ARG002  # nor may a model see them
+        return self._models(self._choice, ontology)
+
+    async def aclose(self) -> None:
+        await self._models.aclose()
 
 
 def total(group: Iterable[Observation]) -> Tally:
@@ -172,6 +201,8 @@ def _rules(gold: GoldDocument, ontology: Ontology) -> Extractor:  # noqa: ARG001
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="quality", description="How good extraction is, on annotated documents.")
     parser.add_argument("--extractor", choices=("oracle", "rules"), default="oracle")
+    parser.add_argument("--model", default="", help="ask this model instead: PROVIDER:NAME")
+    parser.add_argument("--base-url", default="", help="where it answers, if not at its provider's")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, default=None, help="documents of each source, at most")
     parser.add_argument("--no-sweep", dest="sweep", action="store_false")
