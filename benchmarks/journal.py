@@ -1,17 +1,23 @@
 """What durability costs: the journal against raw commits, the replay of a long one, durable against plain extraction.
 
-    python -m benchmarks.journal [--folder FOLDER] [--quick]
+    python -m benchmarks.journal [--folder FOLDER] [--quick] [--peers]
 
 Run it from the repository's root. Raw is one connection to an SQLite file (WAL, synchronous FULL) that commits one row
 of as many bytes as an activity and its event take, in the same run and the same folder. Extraction runs over a
 generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU time is
 subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work on the
-machine only ever makes it slower.
+machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal costs
+CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them. `--peers` adds DBOS, where this Python
+has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
 """
 
 import argparse
+import os
 import random
 import sqlite3
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -70,23 +76,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="journal", description="What durability costs.")
     parser.add_argument("--folder", type=Path, help="where the databases lie meanwhile")
     parser.add_argument("--quick", action="store_true", help="no 100,000 activities")
+    parser.add_argument("--peers", action="store_true", help="measure DBOS too, where it is installed")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         print(f"{'what':44} {'value':>12}   target")
-        print_rates(Path(folder))
+        rate = print_rates(Path(folder))
+        if options.peers:
+            print_dbos(Path(folder), rate)
         print_replay(Path(folder), (10_000,) if options.quick else (10_000, 100_000))
         print_extraction(Path(folder))
 
 
-def print_rates(folder: Path) -> None:
-    """Print how many activities are journaled in a second, and what each writes."""
+def print_rates(folder: Path) -> float:
+    """Print how many activities are journaled in a second, and what each writes; return the rate of raw commits."""
     count = 1_000
     rows = [
         (raw(folder, count), journaled(folder, count, 1), journaled(folder, 10 * count, CONCURRENT))
         for _ in range(REPEATS)
     ]
     base, one, many = (min(column, key=lambda m: m.seconds) for column in zip(*rows, strict=True))
-    rate = count / base.seconds
+    rate: float = count / base.seconds
+    row("fdatasync of 4 KB", f"{1e6 * sync(folder):.0f} us")
     row("raw INSERT + COMMIT", f"{rate:.0f} /s")
     row("activities one at a time", f"{count / one.seconds:.0f} /s")
     ratio = count / one.seconds / rate
@@ -97,6 +107,34 @@ def print_rates(folder: Path) -> None:
     row("bytes written, raw", f"{base.written / count:.0f}")
     row("bytes written, one at a time", f"{one.written / count:.0f}")
     row(f"bytes written, {CONCURRENT} at once", f"{many.written / (10 * count):.0f}")
+    return rate
+
+
+def sync(folder: Path, count: int = 200) -> float:
+    """Return the seconds in which the disk says that 4 KB more are safe, as a median."""
+    seconds = []
+    with (folder / "sync").open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(b"x" * 4096)
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def print_dbos(folder: Path, rate: float) -> None:
+    """Print the same rates of DBOS."""
+    python = os.environ.get("BENCHMARK_PEERS_PYTHON", sys.executable)
+    script = Path(__file__).with_name("dbos_rates.py")
+    done = subprocess.run(
+        [python, script, folder, "1000", str(CONCURRENT)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        row("DBOS", "not installed" if "No module named 'dbos'" in done.stderr else "failed")
+        return
+    for what, value in zip(("one at a time", f"{CONCURRENT} at once"), map(float, done.stdout.split()), strict=True):
+        row(f"DBOS, steps {what}", f"{value:.0f} /s")
+        row("  times raw", f"{value / rate:.2f} x")
 
 
 def print_replay(folder: Path, sizes: Sequence[int]) -> None:

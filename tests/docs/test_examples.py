@@ -78,5 +78,21 @@ def test_the_commands_of_the_how_to_are_commands(demo: Path) -> None:
     assert (demo / "graph.ttl").exists()
 
 
+def test_the_commands_about_models_are_understood(demo: Path) -> None:
+    """They are typed as they stand, without the documents that they name: that is what they complain about."""
+    page = ROOT / "docs/how-to/models.md"
+    lines = [line for block in blocks(page, "console") for line in block.splitlines() if line.startswith("$ ")]
+    assert len(lines) >= 7
+    for line in lines:
+        words = shlex.split(line.removeprefix("$ litho "))
+        if words[0] == "fake-model":
+            continue
+        done = litho(*words)
+        assert done.returncode == 2, line
+        assert re.search(r"company\.ttl|9224732de3f8|no database", done.stderr), (line, done.stderr)
+    for example in blocks(page, "python"):
+        exec(compile(example, "models.md", "exec"), {})
+
+
 def litho(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "lithograph", *words], capture_output=True, text=True, check=False)
