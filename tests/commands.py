@@ -11,15 +11,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import CompletedProcess, Popen
-from typing import Any
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
+from lithograph.durable import executions
+from lithograph.durable.events import Event, events_after
+from lithograph.durable.executions import Execution
 from lithograph.models.directory import PROVIDERS
+from lithograph.storage.open import open_storage
 
 COMMAND = (sys.executable, "-P", "-m", "lithograph")
 DEADLINE = 60.0
 """Seconds after which a process will not end any more, and what was waited for will not come."""
-HASTE = {"LITHOGRAPH_RESET_AFTER": "0.3", "LITHOGRAPH_RETRY_FIRST": "0.05", "LITHOGRAPH_TIMEOUT": "2"}
-"""An environment in which nothing is waited for for long."""
+HASTE = {"LITHOGRAPH_RESET_AFTER": "0.3", "LITHOGRAPH_RETRY_FIRST": "0.05"}
+"""An environment in which providers are soon asked again."""
 _RUN_DEPENDENT = ("execution_id", "calls", "tokens", "cost_usd", "seconds")
 _KEYS = {variable for provider in PROVIDERS.values() for variable in provider.variables}
 
@@ -53,8 +57,16 @@ class Litho:
     @contextmanager
     def begun(self, *arguments: str | Path) -> Iterator[Popen[str]]:
         """Give a process that has begun; it does not outlive the context."""
+        with self.begin(*arguments) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def begin(self, *arguments: str | Path) -> Popen[str]:
+        """Return a process that has begun."""
         inherited = {name: value for name, value in os.environ.items() if name not in _KEYS}
-        with Popen(
+        return Popen(
             [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env={**inherited, **self.environment},
@@ -64,25 +76,28 @@ class Litho:
             encoding="utf-8",
             # Whoever runs the tests in the background may have it ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # there are no threads
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        )
 
-    def execution(self) -> str:
-        """Return the id of the only execution."""
-        (line,) = self("list").stdout.splitlines()
-        return line.split()[0]
+    def executions(self) -> list[Execution]:
+        """Return the executions that there are, none where there is no database."""
+        if not self._database.exists():
+            return []
+        with open_storage(f"sqlite:///{self._database}") as storage, storage.read() as connection:
+            return executions.listed(connection, DEFAULT_ORGANIZATION, limit=100)
 
-    def status(self) -> dict[str, Any]:
-        """Return how the only execution stands."""
-        found: dict[str, Any] = json.loads(self("status", self.execution(), "--json").stdout)
+    def execution(self) -> Execution:
+        """Return the only execution."""
+        (found,) = self.executions()
         return found
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Event]:
         """Return what happened to the only execution."""
-        return [json.loads(line) for line in self("events", self.execution()).stdout.splitlines()]
+        with open_storage(f"sqlite:///{self._database}") as storage, storage.read() as connection:
+            return events_after(connection, DEFAULT_ORGANIZATION, self.execution().id, 0)
+
+    @property
+    def _database(self) -> Path:
+        return self.folder / ".lithograph" / "graph.db"
 
 
 def sentence(done: CompletedProcess[str]) -> str:

@@ -7,11 +7,14 @@ import anyio.lowlevel
 import msgspec
 from tests.clocks import VirtualClock
 
+from lithograph.extraction.prompts.messages import prompt_in
 from lithograph.models.caller import ModelCaller
 from lithograph.models.chat import ChatRequest, Heard
 from lithograph.models.wire import Finish, WireAnswer
+from lithograph.ontology.model import Ontology
 from lithograph.resilience.policy import Policy
 from lithograph.resilience.provider import Provider, ProviderLimits
+from lithograph.testing.fake_model.answers import Answerer
 
 Says = Callable[[ChatRequest], "WireAnswer | Exception"]
 
@@ -52,6 +55,20 @@ class ScriptedChat:
 
     async def aclose(self) -> None:
         """Close nothing."""
+
+
+class RulesChat(ScriptedChat):
+    """Answers prompts as the rules do, which is what the fake model answers too."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        super().__init__(())
+        self._answerer = Answerer([ontology])
+
+    async def send(self, request: ChatRequest, heard: Heard) -> WireAnswer:
+        self.asked.append(request)
+        prompt = prompt_in(request.turns[0].text)
+        assert prompt is not None
+        return told(await self._answerer.answer(prompt))
 
 
 async def no_sleep(seconds: float) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lithograph.models.prices import PriceTable
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -85,13 +87,16 @@ def test_the_commands_about_models_are_understood(demo: Path) -> None:
     assert len(lines) >= 7
     for line in lines:
         words = shlex.split(line.removeprefix("$ litho "))
-        if words[0] == "fake-model":
+        if words[0] in ("fake-model", "budget"):  # these need no document
             continue
         done = litho(*words)
         assert done.returncode == 2, line
         assert re.search(r"company\.ttl|9224732de3f8|no database", done.stderr), (line, done.stderr)
     for example in blocks(page, "python"):
         exec(compile(example, "models.md", "exec"), {})
+    (prices,) = blocks(page, "json")
+    (demo / "prices.json").write_text(prices)
+    assert PriceTable.load(demo / "prices.json").price("openai:gpt-5-mini") is not None
 
 
 def litho(*words: str) -> "subprocess.CompletedProcess[str]":

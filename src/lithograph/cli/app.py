@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lithograph.cli import control, demo, executions, extract, fake_model, migrate, ontology
+from lithograph.cli import budget, control, demo, executions, extract, fake_model, migrate, ontology
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
 from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
@@ -29,6 +29,7 @@ app.command()(control.resume)
 app.command()(control.cancel)
 app.command()(control.retry)
 app.command()(control.signal)
+app.command()(budget.budget)
 app.command()(demo.demo)
 app.command()(fake_model.fake_model)
 app.command()(migrate.migrate)

@@ -110,7 +110,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for every stage of the document in work; a line stays of each that is finished."""
+    """A bar for every stage of the documents in work; a line stays of each that is finished."""
 
     def __init__(self, console: Console) -> None:
         self._display = Display(
@@ -126,14 +126,15 @@ class Bars:
             redirect_stderr=False,
         )
         self._names: dict[DocumentId, str] = {}
-        self._rows: dict[tuple[DocumentId, Stage], TaskID] = {}
+        self._rows: dict[DocumentId, dict[Stage, TaskID]] = {}
 
     def __enter__(self) -> "Bars":
         self._display.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._settle()
+        for document in list(self._rows):
+            self._settle(document)
         self._display.stop()
 
     def read(self, document: Document) -> None:
@@ -142,20 +143,25 @@ class Bars:
 
     def began(self, document: DocumentId, name: str, said: str) -> None:
         """Put a line above the bars."""
-        self._settle()
         self._names[document] = one_line(name)
         self._print(f"{self._name(document)}: {said}")
 
     def progress(self, progress: Progress) -> None:
         """Move the bar of a document's stage."""
-        if (progress.document, progress.stage) not in self._rows:
-            # Documents are worked on one after the other.
-            self._settle()
-            for stage in _STAGES:
-                name = self._name(progress.document) if stage is _STAGES[0] else ""
-                row = self._display.add_task(str(stage), total=progress.total, name=name)
-                self._rows[progress.document, stage] = row
-        self._display.update(self._rows[progress.document, progress.stage], completed=progress.done)
+        rows = self._rows.get(progress.document) or self._begun(progress)
+        self._display.update(rows[progress.stage], completed=progress.done)
+        if progress.done == progress.total and progress.stage is list(rows)[-1]:
+            self._settle(progress.document)
+
+    def _begun(self, progress: Progress) -> dict[Stage, TaskID]:
+        """Return the bars of a document that has none yet."""
+        stages = (Stage.JOINT,) if progress.stage is Stage.JOINT else _STAGES
+        names = [self._name(progress.document)] + [""] * (len(stages) - 1)
+        self._rows[progress.document] = rows = {
+            stage: self._display.add_task(str(stage), total=progress.total, name=name)
+            for stage, name in zip(stages, names, strict=True)
+        }
+        return rows
 
     def _name(self, document: DocumentId) -> str:
         return self._names.get(document, document)
@@ -163,17 +169,15 @@ class Bars:
     def _print(self, line: str) -> None:
         self._display.console.print(Text(line), soft_wrap=True)
 
-    def _settle(self) -> None:
-        """Put a line in the place of the bars."""
-        finished = {row.id: row for row in self._display.tasks}
-        rows, self._rows = self._rows, {}
+    def _settle(self, document: DocumentId) -> None:
+        """Put a line in the place of a document's bars."""
+        rows = self._rows.pop(document)
+        last = next(task for task in self._display.tasks if task.id == list(rows.values())[-1])
         for row in rows.values():
             self._display.remove_task(row)
-        for (document, stage), row in rows.items():
-            if stage is _STAGES[-1]:
-                done, total = int(finished[row].completed), int(finished[row].total or 0)
-                said = f"{total} chunks" if done == total else f"{done} of {total} chunks"
-                self._print(f"{self._name(document)}: {said}")
+        done, total = int(last.completed), int(last.total or 0)
+        said = f"{total} chunks" if done == total else f"{done} of {total} chunks"
+        self._print(f"{self._name(document)}: {said}")
 
 
 class _Rate(ProgressColumn):

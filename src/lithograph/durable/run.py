@@ -31,6 +31,7 @@ from lithograph.errors import (
     StorageError,
     innermost,
 )
+from lithograph.resilience.budget import Budget
 from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
@@ -60,6 +61,8 @@ class Worker:
     """Called with every heartbeat; raises `FencedError` when the process has lost its right to work."""
     writer: JournalWriter | None = None
     """The journal's writer that all runs share, from `journaling`; without it each has its own."""
+    budgets: dict[OrganizationId, Budget] = field(default_factory=dict)
+    """Those of organisations, which all runs share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +264,18 @@ class _Run:
                 self._activities.gate.close()
 
     async def _drain(self) -> None:
-        """Once nothing new may begin, let what is in flight end, and suspend the execution."""
+        """Once nothing new may begin, let what is in flight end, and suspend the execution.
+
+        A cancellation meanwhile counts for more, and a pause for more than what is in the way: nothing ends it but a
+        person.
+        """
         gate = self._activities.gate
         await gate.shut.wait()
         await gate.idle.wait()
-        blocked = gate.blocked
+        if self._asked is not None:
+            return
+        paused = any(signal.name == signals.PAUSE for signal in self._heeded)
+        blocked = None if paused else gate.blocked
         reason = "paused by a signal" if blocked is None else str(blocked)
         self._stop(Outcome(Status.SUSPENDED, {"reason": reason, "waiting_for": _waits_for(blocked)}))
 

@@ -12,6 +12,7 @@ import msgspec
 
 from lithograph.domain.facts import XSD, Literal
 from lithograph.domain.ids import Iri
+from lithograph.domain.usage import NOTHING, Usage
 from lithograph.errors import AnswerError, ExhaustedError, RejectedError, TruncatedError
 from lithograph.extraction.extractor import (
     EntityAnswer,
@@ -36,7 +37,7 @@ from lithograph.extraction.prompts.naming import Naming
 from lithograph.extraction.split import halves, parts
 from lithograph.models.caller import Asks
 from lithograph.models.chat import ChatRequest, Role, Turn
-from lithograph.models.structured import Structured, ask_structured, of_type
+from lithograph.models.structured import CutShortError, Structured, ask_structured, of_type
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.policy import Scope
 from lithograph.resilience.provider import Provider
@@ -44,6 +45,9 @@ from lithograph.resilience.provider import Provider
 Shape = TypeVar("Shape")
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
+
+_NOTHING_HAS = -1
+"""A number that no mention and no entity has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class LlmExtractor:
             )
         except TruncatedError as error:
             first, second = await _both(self.mentions, parts(question, error))
-            return MentionAnswer((*first.mentions, *second.mentions), first.usage + second.usage)
+            return MentionAnswer((*first.mentions, *second.mentions), _wasted(error) + first.usage + second.usage)
         found = (ProposedMention(one.text, _sure(one.confidence), one.hint) for one in told.value.mentions)
         return MentionAnswer(tuple(found), told.usage)
 
@@ -99,8 +103,10 @@ class LlmExtractor:
         except TruncatedError as error:
             pair = halves(question, error)
             first, second = await _both(self.entities, pair)
-            moved = (replace(one, mention=one.mention + len(pair[0].mentions)) for one in second.entities)
-            return EntityAnswer((*first.entities, *moved), first.usage + second.usage)
+            sizes = [len(half.mentions) for half in pair]
+            kept = (replace(one, mention=_counted(one.mention, sizes[0])) for one in first.entities)
+            moved = (replace(one, mention=_counted(one.mention, sizes[1], sizes[0])) for one in second.entities)
+            return EntityAnswer((*kept, *moved), _wasted(error) + first.usage + second.usage)
         return EntityAnswer(tuple(map(self._entity, told.value.entities)), told.usage)
 
     async def relations(self, question: RelationQuestion) -> RelationAnswer:
@@ -112,7 +118,7 @@ class LlmExtractor:
             )
         except TruncatedError as error:
             first, second = await _both(self.relations, parts(question, error))
-            return RelationAnswer((*first.relations, *second.relations), first.usage + second.usage)
+            return RelationAnswer((*first.relations, *second.relations), _wasted(error) + first.usage + second.usage)
         return RelationAnswer(tuple(map(self._relation, told.value.relations)), told.usage)
 
     async def joint(self, question: JointQuestion) -> JointAnswer:
@@ -122,10 +128,11 @@ class LlmExtractor:
             told = await self._ask(prompt, schemas.joint_schema(prompt), messages.JointAnswer, self._limits.joint)
         except TruncatedError as error:
             first, second = await _both(self.joint, parts(question, error))
-            moved = (_moved(one, len(first.entities)) for one in second.relations)
-            return JointAnswer(
-                (*first.entities, *second.entities), (*first.relations, *moved), first.usage + second.usage
-            )
+            sizes = [len(half.entities) for half in (first, second)]
+            kept = (_between(one, sizes[0]) for one in first.relations)
+            moved = (_between(one, sizes[1], sizes[0]) for one in second.relations)
+            usage = _wasted(error) + first.usage + second.usage
+            return JointAnswer((*first.entities, *second.entities), (*kept, *moved), usage)
         entities = (JointEntity(one.text, self._types(one.types), _sure(one.confidence)) for one in told.value.entities)
         return JointAnswer(tuple(entities), tuple(map(self._relation, told.value.relations)), told.usage)
 
@@ -184,10 +191,24 @@ async def _both(ask: Callable[[Question], Awaitable[Answer]], pair: tuple[Questi
     return await ask(pair[0]), await ask(pair[1])
 
 
-def _moved(relation: ProposedRelation, by: int) -> ProposedRelation:
-    """Return a relation whose ends are counted from another beginning."""
+def _wasted(error: TruncatedError) -> Usage:
+    """Return what was spent on answers that do not fit."""
+    return error.usage if isinstance(error, CutShortError) else NOTHING
+
+
+def _counted(number: int, size: int, before: int = 0) -> int:
+    """Return one of `size` numbers, counted with those `before` it; what is none of them is none of the others."""
+    return before + number if 0 <= number < size else _NOTHING_HAS
+
+
+def _between(relation: ProposedRelation, size: int, before: int = 0) -> ProposedRelation:
+    """Return a relation of one half of a question, its ends counted as in the whole."""
     end = relation.object
-    return replace(relation, subject=relation.subject + by, object=end if isinstance(end, Literal) else end + by)
+    return replace(
+        relation,
+        subject=_counted(relation.subject, size, before),
+        object=end if isinstance(end, Literal) else _counted(end, size, before),
+    )
 
 
 def _sure(confidence: float) -> float:

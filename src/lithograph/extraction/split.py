@@ -55,5 +55,5 @@ def _cut(chunk: Chunk) -> int:
     ends = [sentence.end for sentence in chunk.sentences if chunk.start < sentence.end < chunk.end]
     if ends:
         return min(ends, key=lambda end: abs(end - middle))
-    space = chunk.text.rfind(" ", 1, middle - chunk.start)
-    return chunk.start + space if space > 0 else middle
+    space = next((at for at in range(middle - chunk.start, 0, -1) if chunk.text[at].isspace()), 0)
+    return chunk.start + space if space else middle

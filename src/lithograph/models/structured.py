@@ -34,11 +34,19 @@ class Structured(Generic[Shape]):
     usage: Usage
 
 
+class CutShortError(TruncatedError):
+    """Every answer was cut short; `usage` is what they did cost."""
+
+    def __init__(self, message: str, usage: Usage) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
 async def ask_structured(asks: Asks, request: ChatRequest, check: Callable[[Json], Shape]) -> Structured[Shape]:
     """Return a valid answer to `request`.
 
     `check` makes a value of the answer's JSON, or raises `MalformedError`. Raises the last answer's `AnswerError` when
-    none of three was valid, `TruncatedError` when two reached their limit of tokens, and what `Asks.ask` raises.
+    none of three was valid, `CutShortError` when two reached their limit of tokens, and what `Asks.ask` raises.
     """
     usage, turns, full = NOTHING, request.turns, False
     for repair in range(REPAIRS + 1):
@@ -46,9 +54,9 @@ async def ask_structured(asks: Asks, request: ChatRequest, check: Callable[[Json
         usage += reply.usage
         try:
             return Structured(check(json_of(reply.answer)), usage)
-        except TruncatedError:
+        except TruncatedError as error:
             if full or repair == REPAIRS:
-                raise
+                raise CutShortError(str(error), usage) from error
             full = reply.answer.finish is Finish.LENGTH
             request = replace(request, turns=turns, max_tokens=(1 + full) * request.max_tokens)
         except MalformedError as error:

@@ -47,7 +47,8 @@ class Budget:
         booked: Callable[[Usage], None] = lambda _: None,
     ) -> None:
         """`whose` stands in messages; `spent` was spent before; `booked` is told the new total after every call."""
-        self._whose, self._limits, self._spent, self._booked = whose, limits, spent, booked
+        self.limits = limits
+        self._whose, self._spent, self._booked = whose, spent, booked
         self._reserved: dict[Reservation, Usage] = {}
         self._changed = anyio.Event()
 
@@ -58,14 +59,14 @@ class Budget:
 
     def fits(self, most: Usage) -> bool:
         """Whether a call that may cost `most` fits now; raises `BudgetError` when no waiting can make room for it."""
-        limit = self._limits.exceeded_by(self._spent + most)
+        limit = self.limits.exceeded_by(self._spent + most)
         if limit is not None:
             raise BudgetError(
                 f"the budget of {self._whose}, {limit}, does not allow another call: "
                 f"{self._spent.tokens:,} tokens and "
                 f"{self._spent.cost_usd:.4f} US dollars are spent"
             )
-        return self._limits.exceeded_by(sum(self._reserved.values(), self._spent + most)) is None
+        return self.limits.exceeded_by(sum(self._reserved.values(), self._spent + most)) is None
 
     async def change(self) -> None:
         """Return when something was settled or given back."""

@@ -226,7 +226,7 @@ class _Extraction:
         with storage.read() as connection:
             execution = executions.get(connection, self._document.organization_id, ExecutionId(owner.execution_id))
         return Scope(
-            budgets_of(storage, execution, self._given.limits, owner, context.writer),
+            budgets_of(self._worker, execution, self._given.limits, owner, context.writer),
             self._worker.outage_patience,
             notices,
             context.activities.gate.aside,

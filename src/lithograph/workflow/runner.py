@@ -312,7 +312,7 @@ async def check(extractor: RemoteExtractor) -> None:
 
 
 async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> None:
-    """Return when the provider answers again, or has a reason not to that no waiting changes."""
+    """Return when the provider answers again; raises what keeps it from answering that no waiting changes."""
     given = input_of(execution)
     load = partial(ontology_of, worker.storage, execution.organization_id, given.ontology)
     extractor = named(given.choice, await anyio.to_thread.run_sync(load))

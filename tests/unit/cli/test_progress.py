@@ -112,3 +112,28 @@ def test_a_finished_document_is_a_line(terminal: Terminal) -> None:
         bars.progress(step(LONG, Stage.RELATIONS, 5, 5))
 
     assert "long.txt: 5 chunks\n" in terminal.getvalue()
+
+
+def test_several_documents_in_work_keep_their_bars(terminal: Terminal) -> None:
+    console = Console(file=terminal, force_terminal=True, width=100, color_system=None)
+    with Bars(console) as bars:
+        bars.read(LONG)
+        bars.read(SHORT)
+        for done in (1, 2, 3):
+            bars.progress(step(LONG, Stage.MENTIONS, done, 4))
+            bars.progress(step(SHORT, Stage.MENTIONS, done, 4))
+        bars._display.refresh()
+
+    assert "long.txt: 0 of 4 chunks\n" in terminal.getvalue()
+    assert terminal.getvalue().count(" of 4 chunks") == 2
+
+
+def test_one_call_for_a_chunk_is_one_bar(terminal: Terminal) -> None:
+    console = Console(file=terminal, force_terminal=True, width=100, color_system=None)
+    with Bars(console) as bars:
+        bars.read(LONG)
+        for done in (1, 2):
+            bars.progress(step(LONG, Stage.JOINT, done, 2))
+
+    assert "joint" in terminal.getvalue()
+    assert "long.txt: 2 chunks\n" in terminal.getvalue()

@@ -3,15 +3,24 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 
 import anyio
+import anyio.lowlevel
 import pytest
 from sqlalchemy import select
 from tests.journals import PlainCodec, SetClock, activities, claimed, events, kinds
 
-from lithograph.durable.activities import Finished, JournaledActivities, input_hash
+from lithograph.durable.activities import Finished, Gate, JournaledActivities, current_activity, input_hash
 from lithograph.durable.commit import SqliteCommit
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.writes import Owner
-from lithograph.errors import ActivityError, AnswerError, FencedError, StorageError, TransientError, UsageError
+from lithograph.errors import (
+    ActivityError,
+    AnswerError,
+    BudgetError,
+    ExhaustedError,
+    FencedError,
+    StorageError,
+    TransientError,
+)
 from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
@@ -112,21 +121,6 @@ async def test_a_transient_error_is_tried_again_three_times_after_waits_with_ful
         assert min(drawn) < bound / 4 < 3 * bound / 4 < max(drawn)
 
 
-def test_waits_double_up_to_the_longest() -> None:
-    class Most(random.Random):
-        def uniform(self, a: float, b: float) -> float:
-            return b
-
-    policy = RetryPolicy(retries=9)
-    assert [policy.wait(attempt, Most()) for attempt in range(1, 9)] == [1, 2, 4, 8, 16, 30, 30, 30]
-
-
-@pytest.mark.parametrize("wrong", [{"retries": -1}, {"first": -0.1}, {"longest": -1.0}])
-def test_a_negative_policy_is_refused(wrong: Mapping[str, int]) -> None:
-    with pytest.raises(UsageError, match="negative"):
-        RetryPolicy(**wrong)
-
-
 async def test_every_retry_is_told_and_the_next_success_counts(storage: Storage) -> None:
     owner, clock = claimed(storage, CLOCK), SetClock()
     async with journaled(storage, owner, clock=clock) as journal:
@@ -219,3 +213,105 @@ async def test_what_a_result_is_worth_is_told_with_it(storage: Storage) -> None:
     told = events(storage, owner.execution_id)[1:]
     assert [event.type for event in told] == ["activity.completed", "text.found", "text.found"]
     assert told[2].payload == {"activity": "words", "text": "b", "percent": 50}
+
+
+async def test_what_waits_aside_is_not_in_flight_and_stays_aside_once_the_gate_is_shut() -> None:
+    gate, let, went = Gate(), anyio.Event(), list[str]()
+
+    async def work(name: str) -> None:
+        await gate.enter()
+        try:
+            async with gate.aside():
+                await let.wait()
+            went.append(name)
+        finally:
+            gate.leave()
+
+    async with anyio.create_task_group() as tasks:
+        for name in ("a", "b"):
+            tasks.start_soon(work, name)
+        await anyio.wait_all_tasks_blocked()
+        assert gate.in_flight == 0
+        gate.close()
+        assert gate.idle.is_set()
+        let.set()
+        await anyio.wait_all_tasks_blocked()
+        assert went == []
+        tasks.cancel_scope.cancel()
+    assert gate.in_flight == 0
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()])
+async def test_what_comes_back_from_aside_is_in_flight_again(error: Exception | None) -> None:
+    gate = Gate()
+    await gate.enter()
+    try:
+        async with gate.aside():
+            if error is not None:
+                raise error
+    except ZeroDivisionError:
+        pass
+    assert gate.in_flight == 1
+    gate.close()
+    assert not gate.idle.is_set()
+    gate.leave()
+    assert gate.idle.is_set()
+
+
+async def test_what_blocks_one_activity_shuts_the_gate_and_lets_the_others_end(storage: Storage) -> None:
+    owner, let = claimed(storage, CLOCK), anyio.Event()
+    spent, late = BudgetError("the budget is spent"), Work()
+
+    async def slow(number: int) -> int:
+        await let.wait()
+        return number
+
+    async with journaled(storage, owner) as journal, anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run, "slow", slow, 1)
+        tasks.start_soon(journal.run, "poor", Work(failures=1, error=spent), 1)
+        await anyio.wait_all_tasks_blocked()
+        assert journal.gate.blocked is spent
+        assert journal.gate.in_flight == 1
+        tasks.start_soon(journal.run, "late", late, 1)
+        let.set()
+        await journal.gate.idle.wait()
+        assert activities(storage, owner.execution_id) == {"slow": "completed", "poor": "running"}
+        tasks.cancel_scope.cancel()
+    assert late.calls == 0
+    assert "activity.failed" not in kinds(storage, owner.execution_id)
+
+
+def test_the_first_reason_to_be_blocked_is_the_one_that_is_told() -> None:
+    gate, first = Gate(), BudgetError("first")
+    gate.close(first)
+    gate.close(BudgetError("second"))
+    gate.close()
+    assert gate.blocked is first
+
+
+async def test_a_provider_that_was_asked_often_enough_is_not_asked_again_and_its_attempts_are_told(
+    storage: Storage,
+) -> None:
+    owner, work = claimed(storage, CLOCK), Work(failures=9, error=ExhaustedError("down", attempts=4))
+    async with journaled(storage, owner) as journal:
+        with pytest.raises(ActivityError, match="down") as caught:
+            await journal.run("double/2", work, 2)
+    assert (work.calls, caught.value.attempts) == (1, 4)
+    with storage.read() as connection:
+        assert connection.execute(select(workflow_activity.c.attempt)).scalar_one() == 4
+    assert events(storage, owner.execution_id)[-1].payload["attempt"] == 4
+
+
+async def test_an_activity_knows_its_name_while_it_runs_and_no_other_one_does(storage: Storage) -> None:
+    seen = dict[int, str]()
+
+    async def look(number: int) -> int:
+        await anyio.lowlevel.checkpoint()
+        seen[number] = current_activity.get()
+        return number
+
+    async with journaled(storage, claimed(storage, CLOCK)) as journal, anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(journal.run, f"look/{number}", look, number)
+    assert seen == {number: f"look/{number}" for number in range(3)}
+    assert current_activity.get() == ""

@@ -1,7 +1,9 @@
+from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.journals import (
     ORGANIZATION,
@@ -26,7 +28,7 @@ from lithograph.durable.run import Context, Outcome, SuspendedError
 from lithograph.durable.signals import CANCEL, PAUSE, send
 from lithograph.durable.status import Status
 from lithograph.durable.writes import EventRow, Write
-from lithograph.errors import AnswerError, StateError
+from lithograph.errors import AnswerError, BudgetError, LithographError, OutageError, StateError
 from lithograph.storage.open import Storage
 
 CLOCK = SystemClock()
@@ -171,6 +173,123 @@ async def test_an_execution_waits_for_a_signal_over_a_restart_and_gets_its_paylo
     found = seen(storage, execution)
     assert (found.output, found.waiting_for) == ({"review": {"accept": [1, 2]}}, None)
     assert steps.ran == ["a"]
+
+
+async def test_a_cancellation_counts_though_what_a_pause_waited_for_ends_with_it(storage: Storage) -> None:
+    execution = started(storage, CLOCK).id
+    signal(storage, execution, PAUSE)
+
+    async def workflow(context: Context) -> Outcome:
+        async def stuck(name: str) -> str:
+            try:
+                await context.activities.gate.shut.wait()
+                signal(storage, execution, CANCEL)
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):  # as whoever has to close a connection first
+                    for _ in range(3):
+                        await anyio.lowlevel.checkpoint()
+            return name
+
+        async with anyio.create_task_group() as tasks:
+            for name in ("a", "b"):
+                tasks.start_soon(context.activities.run, f"step/{name}", stuck, name)
+        return Outcome(Status.COMPLETED, {})
+
+    with anyio.fail_after(5):
+        assert await run(worker(storage), execution, workflow) is Status.CANCELLED
+    assert seen(storage, execution).error == "cancelled by a signal"
+
+
+class Quick(SystemClock):
+    """Counts how often somebody waits for the next look at the signals, and does not let them wait long."""
+
+    looks = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.looks += seconds < 1
+        await anyio.sleep(0.001)
+
+
+@dataclass
+class Together:
+    """A workflow of three steps at once. With an error, it is the second one's, and the others end after it."""
+
+    error: LithographError | None = None
+    ran: list[str] = field(default_factory=list)
+
+    async def __call__(self, context: Context) -> Outcome:
+        gate = context.activities.gate
+
+        async def step(name: str) -> str:
+            self.ran.append(name)
+            if self.error is not None and name == "b":
+                await until(lambda: len(self.ran) == 3)
+                raise self.error
+            if self.error is not None:
+                await gate.shut.wait()
+            return name.upper()
+
+        async with anyio.create_task_group() as tasks:
+            for name in ("a", "b", "c"):
+                tasks.start_soon(context.activities.run, f"step/{name}", step, name)
+        return Outcome(Status.COMPLETED, {})
+
+
+@pytest.mark.parametrize(
+    ("error", "waiting_for"),
+    [(BudgetError("the budget is spent"), "budget"), (OutageError("the provider is away"), "provider")],
+)
+async def test_what_blocks_an_activity_suspends_the_execution_once_the_others_are_journaled(
+    storage: Storage, error: LithographError, waiting_for: str
+) -> None:
+    execution, steps = started(storage, CLOCK).id, Together(error)
+    with anyio.fail_after(5):
+        assert await run(worker(storage), execution, steps) is Status.SUSPENDED
+    found = seen(storage, execution)
+    assert (found.status, found.waiting_for, found.error) == (Status.SUSPENDED, waiting_for, str(error))
+    assert activities(storage, execution) == {"step/a": "completed", "step/b": "pending", "step/c": "completed"}
+    assert events(storage, execution)[-1].payload == {"reason": str(error), "waiting_for": waiting_for}
+
+    again = Together()
+    assert await run(worker(storage), execution, again, resume=True) is Status.COMPLETED
+    assert again.ran == ["b"]
+
+
+@pytest.mark.parametrize("first", ["pause", "outage"])
+async def test_who_paused_an_execution_is_not_overruled_by_an_outage_that_ends_by_itself(
+    storage: Storage, first: str
+) -> None:
+    execution, clock = started(storage, CLOCK).id, Quick()
+
+    async def workflow(context: Context) -> Outcome:
+        gate = context.activities.gate
+
+        async def away(name: str) -> str:
+            await until(lambda: gate.in_flight == 2)
+            if first == "pause":
+                signal(storage, execution, PAUSE)
+                await gate.shut.wait()
+            raise OutageError("the provider is away")
+
+        async def other(name: str) -> str:
+            await gate.shut.wait()
+            if first == "outage":
+                signal(storage, execution, PAUSE)
+                looks = clock.looks
+                await until(lambda: clock.looks >= looks + 2)
+            return name
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(context.activities.run, "step/a", away, "a")
+            tasks.start_soon(context.activities.run, "step/b", other, "b")
+        return Outcome(Status.COMPLETED, {})
+
+    with anyio.fail_after(5):
+        assert await run(worker(storage, clock=clock), execution, workflow) is Status.SUSPENDED
+    found = seen(storage, execution)
+    assert (found.waiting_for, found.error) == (None, "paused by a signal")
+    assert acknowledged(storage) == [True]
 
 
 async def test_a_signal_that_comes_before_it_is_suspended_is_not_waited_for(storage: Storage) -> None:

@@ -61,6 +61,14 @@ def test_a_pending_and_a_suspended_execution_take_signals(storage: Storage) -> N
     assert send(storage, ORGANIZATION, ExecutionId(owner.execution_id), "review", CLOCK)
 
 
+@pytest.mark.parametrize("name", [signals.BUDGET, signals.PROVIDER])
+def test_what_no_signal_can_bring_is_not_sent(storage: Storage, name: str) -> None:
+    owner = claimed(storage, CLOCK)
+    with pytest.raises(UsageError, match=f"{name} is no signal that can be sent: `litho resume`"):
+        send(storage, ORGANIZATION, ExecutionId(owner.execution_id), name, CLOCK)
+    assert count(storage, workflow_signal) == 0
+
+
 def test_another_organisation_cannot_send_to_it(storage: Storage) -> None:
     execution = started(storage, CLOCK)
     with pytest.raises(UsageError, match="there is no execution"):

@@ -69,11 +69,11 @@ async def test_a_chunk_whose_mentions_got_no_class_is_not_asked_for_relations() 
     assert dict(result.rejected) == {Reason.UNTYPED: 1}
 
 
-async def test_at_most_20_mentions_are_asked_about_at_once() -> None:
-    names = [f"Name{number}x" for number in range(45)]
+async def test_at_most_40_mentions_are_asked_about_at_once() -> None:
+    names = [f"Name{number}x" for number in range(85)]
     extractor = StandIn(propose(*names))
     result = await ExtractionPipeline(ONTOLOGY, extractor).run(" ".join(names))
-    assert sorted(extractor.batches) == [5, 20, 20]
+    assert sorted(extractor.batches) == [5, 40, 40]
     assert labels(result) == names
 
 

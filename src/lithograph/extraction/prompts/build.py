@@ -92,9 +92,12 @@ def _any_of(constraint: tuple[frozenset[Iri], ...]) -> Iterator[Iri]:
 
 
 def _about(known: OntologyClass | OntologyProperty) -> str:
-    """Return the beginning of a comment, up to the end of a word."""
+    """Return the beginning of a comment, up to the end of a word where it has blanks."""
     comment = " ".join(known.comment.split())
-    return comment if len(comment) <= _LONGEST_COMMENT else comment[:_LONGEST_COMMENT].rpartition(" ")[0]
+    if len(comment) <= _LONGEST_COMMENT:
+        return comment
+    beginning = comment[:_LONGEST_COMMENT]
+    return beginning.rpartition(" ")[0] or beginning
 
 
 def _datatypes(known: OntologyProperty) -> tuple[str, ...]:

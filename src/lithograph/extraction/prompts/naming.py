@@ -30,11 +30,11 @@ class Names:
         """Return the names of all classes, or of all properties, of an ontology."""
         labels = Counter(known.label for known in terms.values())
         locals_ = Counter(local_name(iri) for iri in terms)
-        taken = set(labels)
+        taken = {*labels, *terms}
 
         def name(iri: Iri) -> str:
             label, local = terms[iri].label, local_name(iri)
-            if labels[label] == 1:
+            if labels[label] == 1 and (label == iri or label not in terms):
                 return label
             return local if locals_[local] == 1 and local not in taken else iri
 

@@ -1,0 +1,114 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import pytest
+from sqlalchemy import update
+from tests.journals import SetClock, claimed, new, seen, worker
+
+from lithograph.domain.usage import Usage
+from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.journal import JournalWriter
+from lithograph.durable.run import Worker
+from lithograph.durable.writes import Owner
+from lithograph.errors import BudgetError
+from lithograph.resilience.budget import Budget, Limits, reserve
+from lithograph.storage.open import Storage
+from lithograph.storage.schema import organization, workflow_execution
+from lithograph.workflow.spending import budgets_of
+
+CLOCK = SetClock()
+CALL = Usage(1, 30, 10, 0.25)
+
+
+@asynccontextmanager
+async def budgets(
+    storage: Storage, owner: Owner, limits: Limits, of: Worker | None = None
+) -> AsyncIterator[tuple[Budget, ...]]:
+    """Give the budgets of a run, of a process of its own unless `of` is given; what it spends is in the database when
+    it has ended.
+    """
+    with closing(SqliteCommit(storage, CLOCK)) as commit, JournalWriter(commit) as writer:
+        yield budgets_of(of or worker(storage), seen(storage, owner.execution_id), limits, owner, writer)
+
+
+async def spend(of: tuple[Budget, ...], used: Usage = CALL) -> None:
+    with await reserve(of, used) as held:
+        held.settle(used)
+
+
+def allow_all(storage: Storage, **limits: object) -> None:
+    with transaction(storage, Transaction.CONTROL) as connection:
+        connection.execute(update(organization).values(limits))
+
+
+async def test_what_an_execution_spends_is_in_its_row_and_counts_when_it_goes_on(storage: Storage) -> None:
+    owner, limits = claimed(storage, CLOCK), Limits(tokens=100, cost_usd=10.0)
+    async with budgets(storage, owner, limits) as own:
+        assert len(own) == 1
+        for _ in range(2):
+            await spend(own)
+    found = seen(storage, owner.execution_id)
+    assert (found.spent_tokens, found.spent_cost_usd) == (80, 0.5)
+    async with budgets(storage, owner, limits) as own:
+        with pytest.raises(BudgetError, match=r"this execution, 100 tokens, .*: 80 tokens and 0.5000"):
+            await spend(own)
+        await spend(own, Usage(1, 20, 0, 0.0))
+    assert seen(storage, owner.execution_id).spent_tokens == 100
+
+
+async def test_an_execution_without_limits_is_counted_all_the_same(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    async with budgets(storage, owner, Limits()) as own:
+        await spend(own)
+    assert seen(storage, owner.execution_id).spent_tokens == 40
+
+
+async def test_what_all_executions_of_an_organisation_spend_counts_against_its_own_limits(storage: Storage) -> None:
+    one, other = claimed(storage, CLOCK), claimed(storage, CLOCK, new("two"))
+    allow_all(storage, max_tokens=100, max_cost_usd=None)
+    for owner in (one, other):
+        async with budgets(storage, owner, Limits()) as both:
+            assert len(both) == 2
+            await spend(both)
+    async with budgets(storage, one, Limits(tokens=1_000)) as both:
+        assert [budget.spent.tokens for budget in both] == [40, 80]
+        with pytest.raises(BudgetError, match="organisation default, 100 tokens"):
+            await spend(both)
+        await spend(both, Usage(1, 20))
+    assert seen(storage, one.execution_id).spent_tokens == 60
+    assert seen(storage, other.execution_id).spent_tokens == 40
+
+
+async def test_what_another_organisation_spends_does_not_count(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    allow_all(storage, max_tokens=None, max_cost_usd=1.0)
+    elsewhere = claimed(storage, CLOCK, new("two"))
+    with transaction(storage, Transaction.CONTROL) as connection:
+        theirs = workflow_execution.c.id == elsewhere.execution_id
+        connection.execute(
+            update(workflow_execution).where(theirs).values(organization_id="acme", spent_tokens=9, spent_cost_usd=9.0)
+        )
+    async with budgets(storage, owner, Limits()) as both:
+        assert both[1].spent == Usage()
+        await spend(both)
+
+
+async def test_a_worker_that_lost_its_execution_books_nothing(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    async with budgets(storage, owner, Limits()) as own:
+        with transaction(storage, Transaction.CONTROL) as connection:
+            connection.execute(update(workflow_execution).values(epoch=owner.epoch + 1))
+        await spend(own)
+    assert seen(storage, owner.execution_id).spent_tokens == 0
+
+
+async def test_executions_of_one_process_share_the_budget_of_their_organisation(storage: Storage) -> None:
+    one, other = claimed(storage, CLOCK), claimed(storage, CLOCK, new("other"))
+    allow_all(storage, max_tokens=100)
+    process = worker(storage)
+    async with budgets(storage, one, Limits(), process) as own, budgets(storage, other, Limits(), process) as its:
+        await spend(own)
+        await spend(its)
+        with pytest.raises(BudgetError, match="organisation"):
+            await spend(own)
