@@ -31,7 +31,11 @@ RIGHT = ("extract", "story.md", "--ontology", "ontology.ttl")
         pytest.param((*RIGHT, "--out", "ontology.ttl"), "would be overwritten", id="out is the ontology"),
         pytest.param((*RIGHT, "--format", "json", "--format", "ttl"), "name one with --out", id="formats, no folder"),
         pytest.param((*RIGHT, "--concurrency", "0"), "concurrency is 0: it must be at least 1", id="no concurrency"),
-        pytest.param((*RIGHT, "--model", "gpt"), "no model 'gpt'; choose rules", id="unknown model"),
+        pytest.param(
+            (*RIGHT, "--model", "gpt"),
+            "the model 'gpt' does not say whose it is; give PROVIDER:MODEL",
+            id="unknown model",
+        ),
         pytest.param((*RIGHT, "--organization", " "), "--organization is empty", id="no organisation"),
         pytest.param((*RIGHT, "--on-missing", "no"), "'no' is not one of 'fail', 'skip'", id="unknown policy"),
         pytest.param(("demo", "--out", "story.md"), "story.md is a file", id="demo into a file"),

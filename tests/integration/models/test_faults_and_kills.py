@@ -20,9 +20,9 @@ from lithograph.testing.fake_model.faults import Fault
 CONCURRENCY = 6
 IMPATIENT = {**HASTE, "LITHOGRAPH_TIMEOUT": "1"}
 SECONDS = {Fault.RATE_LIMITED_AFTER: "=0.2", Fault.DRIP: "=0.3"}
-CHANCES = {fault: 0.03 if fault is Fault.TIMEOUT else 0.014 for fault in Fault}
+CHANCES = {fault: 0.04 if fault is Fault.TIMEOUT else 0.018 for fault in Fault}
 EVERYTHING = ",".join(f"{fault}{SECONDS.get(fault, '')}:{chance}" for fault, chance in CHANCES.items())
-FAIL = f"{EVERYTHING},outage=0.15-0.9,first=90,seed=31507"
+FAIL = f"{EVERYTHING},outage=0.15-0.9,first=72,seed=20527"
 """By this seed every fault comes up, and the answers that cannot be used come so far apart that no prompt gets three of
 them: that would be too many. Nor does any get two that are cut short: it would be asked about in halves, and the
 answers to these say other things than the answer to the whole.
@@ -54,10 +54,10 @@ class Case:
 
 
 CASES = [
-    Case("openai", "staged", 36),
-    Case("anthropic", "joint", 105),
-    pytest.param(Case("anthropic", "staged", 36), marks=pytest.mark.heavy),
-    pytest.param(Case("openai", "joint", 105), marks=pytest.mark.heavy),
+    Case("openai", "staged", 26),
+    Case("anthropic", "joint", 80),
+    pytest.param(Case("anthropic", "staged", 26), marks=pytest.mark.heavy),
+    pytest.param(Case("openai", "joint", 80), marks=pytest.mark.heavy),
 ]
 
 
@@ -78,7 +78,7 @@ def test_all_faults_and_two_kills_leave_no_trace(case: Case, fake: FakeModelProc
     fake.reset()
     fake.fail(FAIL)
 
-    for share in (0.2, 0.5):
+    for share in (0.3, 0.45):
         with litho.begun(*command) as process:
             while fake.stats().answered < share * enough and process.poll() is None:
                 time.sleep(0.02)
