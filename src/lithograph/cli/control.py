@@ -58,10 +58,11 @@ def pause(
     with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
         with storage.read() as connection:
             found = find(connection, place.organization_id, execution)
-        if found.status is Status.SUSPENDED:
+        goes_on = not alone and found.waiting_for == signals.PROVIDER  # by itself, when the provider is back
+        if found.status is Status.SUSPENDED and not goes_on:
             tell(f"execution {found.id} is suspended already; {place.command('resume', found.id)} lets it go on")
             return ExitCode.COMPLETED
-        if not found.status.terminal and (alone or _is_free(found)):
+        if not (found.status.terminal or goes_on) and (alone or _is_free(found)):
             raise StateError(f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause")
         signals.send(storage, place.organization_id, found.id, signals.PAUSE, SystemClock())
     tell(f"execution {found.id} is asked to pause; {place.command('resume', found.id)} lets it go on")

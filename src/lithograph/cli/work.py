@@ -91,8 +91,9 @@ class Session:
             raise IncompleteError(f"execution {stopped.id} is cancelled ({reason})")
         going_on = self._continuation()
         if stopped.waiting_for == BUDGET:
-            more = self.place.command("resume", stopped.id, "--max-tokens", "N")
-            going_on = f"nothing is lost, and {more}, or --max-cost USD, lets it go on with another budget"
+            own = self.place.command("resume", stopped.id, "--max-tokens", "N")
+            whole = self.place.command("budget", "--max-tokens", "N")
+            going_on = f"nothing is lost; {own} goes on with another budget, and {whole} gives its organisation one"
         said = f"execution {stopped.id} is {stopped.status} ({reason}): {going_on}"
         raise StoppedError(one_line(said))
 

@@ -263,7 +263,7 @@ def change(
         if wanted is Status.PENDING:
             values |= {"error": None, "completed_at": None, "recovery_count": 0}
         else:
-            values["completed_at"] = now
+            values |= {"error": "cancelled while nobody ran it", "completed_at": now, "waiting_for": None}
         _set(connection, found, values, now)
         kind = "execution.resumed" if wanted is Status.PENDING else "execution.cancelled"
         _emit(connection, found, kind, {"from": found.status}, now)

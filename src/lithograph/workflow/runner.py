@@ -23,6 +23,7 @@ from lithograph.durable import executions, signals
 from lithograph.durable.executions import Execution
 from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
+from lithograph.durable.writes import Owner
 from lithograph.errors import TransientError, UnreachableError, UsageError, innermost
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
@@ -52,6 +53,9 @@ _DOCUMENTS_AT_ONCE = 20
 
 _PROBE_EVERY = 30.0
 """Seconds between two questions whether a provider is back that an execution is suspended for."""
+
+_LOOK_EVERY = 0.4
+"""Seconds between two looks whether somebody wants something else with it meanwhile."""
 
 
 def unbegun(execution: Execution) -> None:
@@ -278,8 +282,10 @@ async def run_one(
             break
         watching.away(execution)
         async with _alive(worker):
-            await _back(worker, execution, named)
+            back = await _back(worker, execution, named)
         execution = await anyio.to_thread.run_sync(look)
+        if not back:
+            break
     return Part(execution, source, worked=True)
 
 
@@ -311,18 +317,38 @@ async def check(extractor: RemoteExtractor) -> None:
         return
 
 
-async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> None:
-    """Return when the provider answers again; raises what keeps it from answering that no waiting changes."""
+async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> bool:
+    """Return whether the provider answers again; it does not matter any more when somebody has paused or ended the
+    execution meanwhile. Raises what keeps the provider from answering that no waiting changes.
+    """
     given = input_of(execution)
     load = partial(ontology_of, worker.storage, execution.organization_id, given.ontology)
     extractor = named(given.choice, await anyio.to_thread.run_sync(load))
-    while isinstance(extractor, RemoteExtractor):
-        try:
-            await extractor.probe()
-        except TransientError:
-            await worker.clock.sleep(_PROBE_EVERY)
-        else:
-            return
+    back = False
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            while not await anyio.to_thread.run_sync(_let_be, worker.storage, execution):
+                await worker.clock.sleep(_LOOK_EVERY)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(watch)
+        while isinstance(extractor, RemoteExtractor) and not back:
+            try:
+                await extractor.probe()
+                back = True
+            except TransientError:
+                await worker.clock.sleep(_PROBE_EVERY)
+        tasks.cancel_scope.cancel()
+    return back
+
+
+def _let_be(storage: Storage, suspended: Execution) -> bool:
+    """Whether an execution is not to go on by itself any more."""
+    with storage.read() as connection:
+        now = executions.get(connection, suspended.organization_id, suspended.id)
+        asked = signals.waiting(connection, Owner(now.organization_id, now.id, now.epoch))
+    return now.status is not Status.SUSPENDED or any(signal.name == signals.PAUSE for signal in asked)
 
 
 def _look(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:

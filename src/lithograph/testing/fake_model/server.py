@@ -51,7 +51,8 @@ async def serve_fake_model(
         if task is not None:
             connections.add(task)
             task.add_done_callback(connections.discard)
-        await _Connection(reader, writer, served).serve()
+        with contextlib.suppress(asyncio.CancelledError):  # asyncio complains about the task of a connection otherwise
+            await _Connection(reader, writer, served).serve()
 
     try:
         server = await asyncio.start_server(connected, host, port)
