@@ -59,7 +59,7 @@ class Budget:
 
     def fits(self, most: Usage) -> bool:
         """Whether a call that may cost `most` fits now; raises `BudgetError` when no waiting can make room for it."""
-        limit = self.limits.exceeded_by(self._spent)
+        limit = self.limits.exceeded_by(self._spent + most)
         if limit is not None:
             raise BudgetError(
                 f"the budget of {self._whose}, {limit}, does not allow another call: "
