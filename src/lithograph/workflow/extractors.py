@@ -18,7 +18,7 @@ RULES = "rules"
 class ModelChoice:
     """What reads the text: `rules`, or `PROVIDER:NAME`, at another address than the provider's where one is given.
 
-    `fallback` are asked, in order, when `model` cannot answer.
+    `fallback` are asked, in order, when `model` cannot answer; those of another provider at that one's own address.
     """
 
     model: str = RULES

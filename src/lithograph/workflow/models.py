@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from lithograph.errors import UsageError
 from lithograph.extraction.extractor import Extractor
@@ -41,11 +43,17 @@ class Models:
             if choice != ModelChoice():
                 raise UsageError("the rules ask nobody: a base URL and fallbacks go with a model")
             return RulesExtractor(ontology)
-        callers = [self._caller(name, choice.base_url) for name in (choice.model, *choice.fallback)]
+        provider = _provider(choice.model)
+        callers = [
+            # Another provider's key is for another provider's address.
+            self._caller(name, choice.base_url if _provider(name) == provider else "")
+            for name in (choice.model, *choice.fallback)
+        ]
         asks: Asks = callers[0] if len(callers) == 1 else Fallback(callers)
         return LlmExtractor(ontology, asks)
 
     def _caller(self, name: str, base_url: str) -> ModelCaller:
+        _check_base_url(base_url)
         known = self._callers.get((name, base_url))
         if known is None:
             model = chat_model(name, base_url=base_url or None, environment=self.environment)
@@ -65,3 +73,18 @@ class Models:
         while self._open:
             await self._open.pop().aclose()
         self._callers.clear()
+
+
+def _provider(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _check_base_url(base_url: str) -> None:
+    """Raise `UsageError` for a base URL that may hold a secret: executions remember it, in the clear."""
+    with suppress(ValueError):  # what is no URL at all is found out by who uses it
+        parts = urlsplit(base_url)
+        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise UsageError(
+                "the base URL holds a user name, a password or parameters, which would be kept with the execution; "
+                "leave them out, and give the key in the provider's environment variable"
+            )
