@@ -55,16 +55,16 @@ class Litho:
         return CompletedProcess(process.args, process.returncode, out, said)
 
     @contextmanager
-    def begun(self, *arguments: str | Path) -> Iterator[Popen[str]]:
+    def begun(self, *arguments: str | Path, heeding: bool = False) -> Iterator[Popen[str]]:
         """Give a process that has begun; it does not outlive the context."""
-        with self.begin(*arguments) as process:
+        with self.begin(*arguments, heeding=heeding) as process:
             try:
                 yield process
             finally:
                 process.kill()
 
-    def begin(self, *arguments: str | Path) -> Popen[str]:
-        """Return a process that has begun."""
+    def begin(self, *arguments: str | Path, heeding: bool = False) -> Popen[str]:
+        """Return a process that has begun; when it is `heeding` interruptions it must not be begun in a thread."""
         inherited = {name: value for name, value in os.environ.items() if name not in _KEYS}
         return Popen(
             [*COMMAND, *map(str, arguments)],
@@ -74,8 +74,7 @@ class Litho:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            # Whoever runs the tests in the background may have it ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # there are no threads
+            preexec_fn=_heed if heeding else None,  # noqa: PLW1509  # there are no threads
         )
 
     def executions(self) -> list[Execution]:
@@ -98,6 +97,11 @@ class Litho:
     @property
     def _database(self) -> Path:
         return self.folder / ".lithograph" / "graph.db"
+
+
+def _heed() -> None:
+    """Whoever runs the tests in the background may have interruptions ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def sentence(done: CompletedProcess[str]) -> str:

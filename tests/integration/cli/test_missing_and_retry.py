@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.commands import HASTE, Litho, canonical, sentence
 
-from lithograph.demo import demo_document
+from lithograph.demo import demo_document, demo_ontology
 from lithograph.documents.read import document_from_bytes
 from lithograph.domain.chunk import Chunk
 from lithograph.durable.status import Status
@@ -39,13 +39,22 @@ def fake(server: FakeModelProcess, culprit: Chunk) -> FakeModelProcess:
     return server
 
 
+@pytest.fixture(scope="module")
+def faultless(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """What the rules find, as the fake model does."""
+    folder = tmp_path_factory.mktemp("faultless")
+    (folder / "story.md").write_bytes(demo_document())
+    (folder / "ontology.ttl").write_bytes(demo_ontology())
+    return canonical(Litho(folder)(*EXTRACT, "--no-db").stdout)
+
+
 @pytest.fixture
 def litho(folder: Path) -> Litho:
     return Litho(folder, HASTE)
 
 
 def test_what_is_missing_is_listed_and_retry_asks_exactly_for_that(
-    litho: Litho, fake: FakeModelProcess, culprit: Chunk
+    litho: Litho, fake: FakeModelProcess, culprit: Chunk, faultless: object
 ) -> None:
     model = ("--model", "openai:fake", "--base-url", fake.url)
 
@@ -68,13 +77,13 @@ def test_what_is_missing_is_listed_and_retry_asks_exactly_for_that(
     assert done.returncode == 0, done.stderr
     (asked,) = fake.stats().prompts
     assert (asked.key, asked.served, asked.ok) == (never.key, 1, 1)
-    assert canonical(done.stdout) == canonical(litho(*EXTRACT, "--no-db").stdout)
+    assert canonical(done.stdout) == faultless
     completed = [event.payload["activity"] for event in litho.events() if event.type == "activity.completed"]
     assert len(completed) == len(set(completed))
 
 
 def test_where_nothing_may_be_missing_it_fails_and_the_same_command_goes_on(
-    litho: Litho, fake: FakeModelProcess, culprit: Chunk
+    litho: Litho, fake: FakeModelProcess, culprit: Chunk, faultless: object
 ) -> None:
     command = (*EXTRACT, "--model", "openai:fake", "--base-url", fake.url)
 
@@ -98,4 +107,4 @@ def test_where_nothing_may_be_missing_it_fails_and_the_same_command_goes_on(
     assert finished < set(completed)
     assert len(completed) == len(set(completed))
     assert 0 < fake.stats().requests <= len(completed) - len(finished)
-    assert canonical(done.stdout) == canonical(litho(*EXTRACT, "--no-db").stdout)
+    assert canonical(done.stdout) == faultless

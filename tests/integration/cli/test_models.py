@@ -15,7 +15,7 @@ from lithograph.models.caller import ModelCaller
 from lithograph.models.prices import PriceTable
 from lithograph.ontology.load import ontology_from_bytes
 from lithograph.resilience.provider import ProviderLimits
-from lithograph.testing.fake_model import fake_model_process
+from lithograph.testing.fake_model import FakeModelProcess, fake_model_process
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.models import Models
 from lithograph.workflow.runner import Plan
@@ -50,6 +50,7 @@ WRONG = [
     Wrong("no price", (*FAKE, "URL", "--max-cost", "1"), "no price is known for openai:fake"),
     Wrong("broken prices", (*FAKE, "URL", "--prices", "prices.json"), "the prices prices.json: model 'openai:fake'"),
     Wrong("budget in memory", (*FAKE, "URL", "--no-db", "--max-tokens", "9"), "--no-db keeps nothing"),
+    Wrong("no seconds", (*FAKE, "URL"), "LITHOGRAPH_TIMEOUT is 'soon'", environment={"LITHOGRAPH_TIMEOUT": "soon"}),
     Wrong("rules at a URL", ("--base-url", "URL"), "a base URL and fallbacks go with a model"),
     Wrong("rules at once", ("--strategy", "joint"), "rules answers in stages only"),
     Wrong("wrong key", (*FAKE, "URL"), "does not accept the key; set OPENAI_API_KEY", 1),
@@ -105,6 +106,13 @@ def test_a_model_that_cannot_be_had_is_one_sentence_and_no_execution(wrong: Wron
     assert SECRET not in "".join(told(litho, done))
 
 
+@pytest.fixture(scope="module")
+def faulty() -> Iterator[FakeModelProcess]:
+    """A server that takes the key, and fails now and then."""
+    with fake_model_process(key=KEY, latency=0.05, fail=FAULTS) as fake:
+        yield fake
+
+
 def told(litho: Litho, *done: CompletedProcess[str]) -> Iterator[str]:
     """Yield everything that anybody can read of what was done."""
     for one in done:
@@ -116,25 +124,29 @@ def told(litho: Litho, *done: CompletedProcess[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("dialect", "stop"), [("openai", signal.SIGINT), ("anthropic", signal.SIGKILL)])
-def test_a_key_is_told_to_nobody_by_what_is_stopped(dialect: str, stop: signal.Signals, tmp_path: Path) -> None:
+def test_a_key_is_told_to_nobody_by_what_is_stopped(
+    dialect: str, stop: signal.Signals, faulty: FakeModelProcess, tmp_path: Path
+) -> None:
     litho = Litho(prepare(tmp_path), {**HASTE, **KEYS})
-    with fake_model_process(key=KEY, latency=0.05, fail=FAULTS) as fake:
-        command = (*EXTRACT, "--model", f"{dialect}:fake", "--base-url", fake.url, "--concurrency", "3")
-        with litho.begun(*command) as process:
-            until(lambda: fake.stats().answered >= 8)
-            process.send_signal(stop)
-            stopped = ending(process)
+    faulty.reset()
+    command = (*EXTRACT, "--model", f"{dialect}:fake", "--base-url", faulty.url, "--concurrency", "3")
+
+    with litho.begun(*command, heeding=True) as process:
+        until(lambda: faulty.stats().answered >= 8)
+        process.send_signal(stop)
+        stopped = ending(process)
 
     assert stopped.returncode in (130, -signal.SIGKILL), stopped.stderr
     assert SECRET not in "".join(told(litho, stopped))
 
 
-def test_a_key_is_told_to_nobody_by_what_completes(tmp_path: Path) -> None:
+def test_a_key_is_told_to_nobody_by_what_completes(faulty: FakeModelProcess, tmp_path: Path) -> None:
     litho = Litho(prepare(tmp_path), {**HASTE, **KEYS})
-    with fake_model_process(key=KEY, fail=FAULTS) as fake:
-        command = (*EXTRACT, "--model", "openai:fake", "--base-url", fake.url, "--on-missing", "skip")
-        done = litho(*command, "--out", "graph.json")
-    views = [litho("status", litho.execution().id, "--json"), litho("events", litho.execution().id)]
+    command = (*EXTRACT, "--model", "openai:fake", "--base-url", faulty.url, "--on-missing", "skip")
+
+    done = litho(*command, "--out", "graph.json")
+    execution = litho.execution().id
+    views = [litho("status", execution, "--json"), litho("events", execution)]
 
     assert done.returncode in (0, 3), done.stderr
     assert "activity.retrying" in views[-1].stdout

@@ -1,7 +1,7 @@
 import pytest
 
 from lithograph.durable.activity import InlineActivities
-from lithograph.errors import ActivityError, TransientError
+from lithograph.errors import ActivityError, ExhaustedError, TransientError
 
 
 async def double(number: int) -> int:
@@ -20,6 +20,15 @@ async def test_a_lithograph_error_becomes_one_that_names_the_activity() -> None:
         await InlineActivities().run("mentions/c1", busy, 1)
     assert (caught.value.activity, caught.value.attempts) == ("mentions/c1", 1)
     assert isinstance(caught.value.__cause__, TransientError)
+
+
+async def test_a_provider_that_was_asked_often_tells_how_often() -> None:
+    async def tired(number: int) -> int:
+        raise ExhaustedError("nothing came", attempts=4)
+
+    with pytest.raises(ActivityError, match="nothing came") as caught:
+        await InlineActivities().run("mentions/c1", tired, 1)
+    assert caught.value.attempts == 4
 
 
 async def test_any_other_error_passes_unchanged() -> None:
