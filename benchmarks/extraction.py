@@ -183,7 +183,7 @@ def print_outage(bench: Bench, undisturbed: Mapping[Strategy, Ran], reset_after:
     for strategy, before in undisturbed.items():
         begins = before.outcome.wall / 2
         bench.model.fail(f"outage={begins:.2f}-{begins + OUTAGE:.2f}")
-        ran = bench.run(replace_reset(bench.assignment(strategy), reset_after))
+        ran = bench.run(msgspec.structs.replace(bench.assignment(strategy), reset_after=reset_after))
         wasted[strategy] = ran.stats.by_status.get("503", 0)
         lost[strategy] = ran.outcome.missing + ran.lost
         back[strategy] = recovered(ran.stats, begins + OUTAGE)
@@ -194,10 +194,6 @@ def print_outage(bench: Bench, undisturbed: Mapping[Strategy, Ran], reset_after:
     row("  chunks or facts lost", lost, _NONE)
     row("  full speed again after its end, s", back, dict.fromkeys(Strategy, reset_after + BACK))
     row("  the graph is the same", same)
-
-
-def replace_reset(given: Assignment, reset_after: float) -> Assignment:
-    return msgspec.structs.replace(given, reset_after=reset_after)
 
 
 def recovered(stats: Stats, end: float) -> float:

@@ -152,8 +152,8 @@ def resume(
     from lithograph.durable.status import Status
 
     allowed = {Status.PENDING, Status.RUNNING, Status.SUSPENDED, Status.COMPLETED}
-    limits = Limits(max_tokens, max_cost)
-    return _carry_on(session, execution, allowed, Asking(20, requests_per_minute, tokens_per_minute, prices), limits)
+    asking = Asking(prices=prices, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
+    return _carry_on(session, execution, allowed, asking, Limits(max_tokens, max_cost))
 
 
 def retry(
@@ -175,7 +175,7 @@ def retry(
 
     from lithograph.durable.status import Status
 
-    asking = Asking(20, requests_per_minute, tokens_per_minute, prices)
+    asking = Asking(prices=prices, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
     return _carry_on(session, execution, {status for status in Status if status.retriable}, asking, Limits())
 
 

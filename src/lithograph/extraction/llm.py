@@ -5,6 +5,7 @@ half asked for itself.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -70,9 +71,8 @@ class LlmExtractor:
 
     def within(self, scope: Scope) -> "LlmExtractor":
         """Return the same extractor, asking on behalf of `scope`."""
-        other = object.__new__(LlmExtractor)
-        other._asks, other._limits = self._asks.within(scope), self._limits
-        other._naming, other._prompts = self._naming, self._prompts
+        other = copy(self)
+        other._asks = self._asks.within(scope)  # noqa: SLF001  # it is a copy of this one
         return other
 
     @property

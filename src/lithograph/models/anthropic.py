@@ -7,6 +7,7 @@ from typing import Final
 from lithograph.models.chat import ChatRequest, Heard
 from lithograph.models.endpoint import TIMEOUT, Endpoint, Sdk, checked_key, connecting, host_of, http_client
 from lithograph.models.refusals import Asked, answer_in
+from lithograph.models.remote import Remote
 from lithograph.models.wire import WireAnswer
 
 BASE_URL: Final = "https://api.anthropic.com"
@@ -22,7 +23,7 @@ _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
 _VALUES: Final = frozenset({"enum", "const", "required"})
 
 
-class AnthropicChat:
+class AnthropicChat(Remote):
     """A `ChatModel` behind Anthropic's messages.
 
     `base_url` is where they are, with or without `/v1`, at Anthropic itself when none is given; `name` is what the
@@ -43,26 +44,13 @@ class AnthropicChat:
         now: Callable[[], float] = time.time,
     ) -> None:
         url, key = (base_url or BASE_URL).rstrip("/").removesuffix("/v1"), checked_key(key, variable)
-        self._asked = Asked(host_of(url), model, variable, key)
-        self._endpoint = _endpoint(url, key, timeout)
-        self._name, self._now = name or f"anthropic:{model}", now
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """Return what the model is called everywhere."""
-        return self._name
+        asked = Asked(host_of(url), model, variable, key)
+        super().__init__(asked, _endpoint(url, key, timeout), name or f"anthropic:{model}", now)
 
     async def send(self, request: ChatRequest, heard: Heard) -> WireAnswer:
         """Return the answer; raises as `ChatModel.send` does."""
         reply = await self._endpoint.post(_MESSAGES, _body(self._asked.model, request), heard)
         return answer_in(reply, self._asked, self._now())
-
-    async def aclose(self) -> None:
-        """Close the connections that are open."""
-        await self._endpoint.aclose()
 
 
 def supported(schema: Mapping[str, object]) -> dict[str, object]:

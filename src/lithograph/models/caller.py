@@ -7,13 +7,13 @@ from typing import Protocol, Self
 from lithograph.domain.usage import Usage
 from lithograph.errors import ExhaustedError, OutageError, RejectedError, TransientError, UsageError
 from lithograph.models.chat import ChatModel, ChatRequest
-from lithograph.models.prices import Price
+from lithograph.models.prices import Price, charged
 from lithograph.models.wire import WireAnswer
 from lithograph.resilience.policy import Call, Policy, Scope, Timeouts
 from lithograph.resilience.provider import Provider
 from lithograph.resilience.retry import RetryPolicy
 
-_CHARACTERS_A_TOKEN = 4
+CHARACTERS_A_TOKEN = 4
 """Of English text, about; what a minute's tokens are debited with until the answer says better."""
 
 _LEAST_CHARACTERS_A_TOKEN = 1.5
@@ -88,22 +88,19 @@ class ModelCaller:
 
         async def make() -> Reply:
             answer = await self.model.send(request, self.policy.provider.limiter.learn)
-            return Reply(answer, self._usage(answer.input_tokens, answer.output_tokens, answer.cached_tokens))
+            used = charged(self.price, answer.input_tokens, answer.output_tokens, answer.cached_tokens)
+            return Reply(answer, used)
 
         most = int(request.characters / _LEAST_CHARACTERS_A_TOKEN)
         call = Call(
             request.task,
             make,
-            request.characters // _CHARACTERS_A_TOKEN,
-            self._usage(most, request.max_tokens),
+            request.characters // CHARACTERS_A_TOKEN,
+            charged(self.price, most, request.max_tokens),
             lambda reply: reply.usage,
             self.timeouts.get(request.task, Timeouts()),
         )
         return await self.policy.call(call, self.scope)
-
-    def _usage(self, read: int, written: int, cached: int = 0) -> Usage:
-        cost = self.price.cost(read, cached, written) if self.price else 0.0
-        return Usage(1, read, written, cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from lithograph.models.endpoint import TIMEOUT, checked_key, host_of
 from lithograph.models.hashing import hashed, trigrams, words
 from lithograph.models.openai import BASE_URL, VARIABLE, openai_endpoint
 from lithograph.models.refusals import Asked, body_of
+from lithograph.models.remote import Remote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +92,7 @@ class HashEmbedder:
         """Close nothing."""
 
 
-class OpenAIEmbedder:
+class OpenAIEmbedder(Remote):
     """An `Embedder` behind OpenAI's embeddings, or those of anybody who speaks as it does.
 
     `dimensions` is needed for models that are not OpenAI's: it is what they have; of OpenAI's newer ones it may be
@@ -116,18 +117,9 @@ class OpenAIEmbedder:
             raise UsageError(f"it is not known how many dimensions the vectors of {model!r} have; give them")
         self._dimensions = _some(full or 0 if dimensions is None else dimensions)
         url, key = base_url or BASE_URL, checked_key(key, variable)
-        self._asked = Asked(host_of(url), model, variable, key)
-        self._endpoint = openai_endpoint(url, key, timeout)
-        self._name, self._now = name or f"openai:{model}", now
+        asked = Asked(host_of(url), model, variable, key)
+        super().__init__(asked, openai_endpoint(url, key, timeout), name or f"openai:{model}", now)
         self._wanted = {"dimensions": self._dimensions} if model in _SHORTENED and self._dimensions != full else {}
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """Return what the model is called everywhere."""
-        return self._name
 
     @property
     def dimensions(self) -> int:
@@ -145,10 +137,6 @@ class OpenAIEmbedder:
         if len(found) != len(texts):
             raise MalformedError(f"{self._asked.host} sent {len(found)} vectors for {len(texts)} texts")
         return Embeddings(_rows(found, self._dimensions, self._asked.host), _tokens(answer))
-
-    async def aclose(self) -> None:
-        """Close the connections that are open."""
-        await self._endpoint.aclose()
 
 
 def _some(dimensions: int) -> int:

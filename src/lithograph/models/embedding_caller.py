@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lithograph.domain.usage import NOTHING, Usage
+from lithograph.models.caller import CHARACTERS_A_TOKEN
 from lithograph.models.embed import Embedder, Embeddings, Vectors
-from lithograph.models.prices import Price
+from lithograph.models.prices import Price, charged
 from lithograph.resilience.policy import Call, Policy, Scope, Timeouts
 
 BATCH = 128
 """Texts in one request, at most."""
 _TASK = "embed"
-_CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class EmbeddingCaller:
             batch = texts[first : first + BATCH]
             found = await self.policy.call(self._call(batch), self.scope)
             rows.append(found.vectors)
-            usage += self._usage(found.input_tokens)
+            usage += charged(self.price, found.input_tokens)
         return np.concatenate(rows), usage
 
     def _call(self, texts: Sequence[str]) -> Call[Embeddings]:
@@ -48,11 +48,8 @@ class EmbeddingCaller:
         return Call(
             _TASK,
             lambda: self.embedder.embed(texts, self.policy.provider.limiter.learn),
-            characters // _CHARACTERS_A_TOKEN,
-            self._usage(characters),
-            lambda found: self._usage(found.input_tokens),
+            characters // CHARACTERS_A_TOKEN,
+            charged(self.price, characters),
+            lambda found: charged(self.price, found.input_tokens),
             self.timeouts,
         )
-
-    def _usage(self, tokens: int) -> Usage:
-        return Usage(1, tokens, 0, self.price.cost(tokens, 0, 0) if self.price else 0.0)

@@ -8,6 +8,7 @@ from typing import Final
 from lithograph.models.chat import ChatRequest, Heard
 from lithograph.models.endpoint import TIMEOUT, Endpoint, Reply, Sdk, checked_key, connecting, host_of, http_client
 from lithograph.models.refusals import Asked, answer_in, rejects
+from lithograph.models.remote import Remote
 from lithograph.models.wire import WireAnswer
 
 BASE_URL: Final = "https://api.openai.com/v1"
@@ -21,7 +22,7 @@ _REASONING: Final = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 """Models that think before they answer, and take no temperature."""
 
 
-class OpenAIChat:
+class OpenAIChat(Remote):
     """A `ChatModel` behind OpenAI's chat completions.
 
     `base_url` is where they are, at OpenAI itself when none is given; `name` is what the model is called,
@@ -42,20 +43,11 @@ class OpenAIChat:
         now: Callable[[], float] = time.time,
     ) -> None:
         url, key = base_url or BASE_URL, checked_key(key, variable)
-        self._asked = Asked(host_of(url), model, variable, key)
-        self._endpoint = openai_endpoint(url, key, timeout)
-        self._name, self._now = name or f"openai:{model}", now
-        own = self._asked.host == host_of(BASE_URL)
+        asked = Asked(host_of(url), model, variable, key)
+        super().__init__(asked, openai_endpoint(url, key, timeout), name or f"openai:{model}", now)
+        own = asked.host == host_of(BASE_URL)
         self._limit, self._other_limit = _LIMITS if own else _LIMITS[::-1]
         self._rejected = frozenset({_TEMPERATURE}) if _REASONING.match(model) else frozenset[str]()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """Return what the model is called everywhere."""
-        return self._name
 
     async def send(self, request: ChatRequest, heard: Heard) -> WireAnswer:
         """Return the answer; raises as `ChatModel.send` does.
@@ -70,10 +62,6 @@ class OpenAIChat:
             if not rejected:
                 return answer_in(reply, self._asked, self._now())
             self._rejected |= rejected
-
-    async def aclose(self) -> None:
-        """Close the connections that are open."""
-        await self._endpoint.aclose()
 
     def _parameters(self, max_tokens: int) -> dict[str, int]:
         limit = self._other_limit if self._limit in self._rejected else self._limit

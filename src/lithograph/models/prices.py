@@ -16,6 +16,7 @@ from typing import Final
 
 import msgspec
 
+from lithograph.domain.usage import Usage
 from lithograph.errors import UsageError
 
 PRICES_FILE: Final = "prices.json"
@@ -44,6 +45,12 @@ class Price:
         cached = min(cached_tokens, input_tokens)
         dollars = (input_tokens - cached) * self.input + cached * self.cached_input + output_tokens * self.output
         return dollars / _MILLION
+
+
+def charged(price: Price | None, input_tokens: int, output_tokens: int = 0, cached_tokens: int = 0) -> Usage:
+    """Return what one call uses; where no price is known, its cost counts as nothing."""
+    cost = price.cost(input_tokens, cached_tokens, output_tokens) if price else 0.0
+    return Usage(1, input_tokens, output_tokens, cost)
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Price))

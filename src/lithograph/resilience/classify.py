@@ -65,10 +65,8 @@ class Verdict:
 
     @property
     def counts(self) -> bool:
-        """Whether a circuit breaker counts it: the provider fails, and does not say for how long."""
-        if self.fault is Fault.RATE_LIMITED:
-            return self.retry_after is None
-        return self.fault in (Fault.TRANSIENT, Fault.OVERLOADED)
+        """Whether a circuit breaker counts it."""
+        return counts(error_of(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +188,13 @@ def error_of(verdict: Verdict) -> LithographError:
     if verdict.fault is Fault.RATE_LIMITED:
         return RateLimitedError(verdict.message, verdict.retry_after)
     return kinds[verdict.trouble or verdict.fault](verdict.message)
+
+
+def counts(error: LithographError) -> bool:
+    """Whether a circuit breaker counts an error: the provider fails, and does not say for how long."""
+    if isinstance(error, RateLimitedError):
+        return error.retry_after is None
+    return isinstance(error, UnavailableError | OverloadedError)
 
 
 def _judged(status: int, complaint: Complaint, delay: float | None) -> tuple[Fault, Trouble | None]:

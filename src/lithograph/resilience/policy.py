@@ -22,13 +22,13 @@ from lithograph.errors import (
     CircuitOpenError,
     ExhaustedError,
     OutageError,
-    OverloadedError,
     RateLimitedError,
     TransientError,
     UnavailableError,
 )
 from lithograph.resilience.breaker import Permit as Circuit
 from lithograph.resilience.budget import Budget, Reservations, reserve
+from lithograph.resilience.classify import counts
 from lithograph.resilience.limiter import Permit as Slot
 from lithograph.resilience.provider import Notice, NoticeKind, Provider, Told
 from lithograph.resilience.retry import RetryPolicy
@@ -165,16 +165,8 @@ class Policy:
     async def _attempt(
         self, call: Call[Answer], scope: Scope, circuit: Circuit, slot: Slot, reservations: Reservations
     ) -> Answer:
-        timeouts = call.timeouts
-        slow = asyncio.get_running_loop().call_later(timeouts.soft, self._slow, call, scope)
         try:
-            with anyio.fail_after(timeouts.hard):
-                answer = await call.make()
-        except TimeoutError as error:
-            circuit.failed()
-            self.provider.faults += 1
-            failure = UnavailableError(f"{self.provider.name} did not answer within {timeouts.hard:g} s")
-            raise _TriedError(failure, probing=circuit.probe) from error
+            answer = await self._in_time(call, scope)
         except TransientError as error:
             if counts(error):
                 circuit.failed()
@@ -182,14 +174,23 @@ class Policy:
             if isinstance(error, RateLimitedError):
                 slot.rate_limited()
             raise _TriedError(error, probing=circuit.probe) from error
-        finally:
-            slow.cancel()
         circuit.succeeded()
         slot.succeeded()
         used = call.used(answer)
         slot.settle(used.tokens)
         reservations.settle(used)
         return answer
+
+    async def _in_time(self, call: Call[Answer], scope: Scope) -> Answer:
+        timeouts = call.timeouts
+        slow = asyncio.get_running_loop().call_later(timeouts.soft, self._slow, call, scope)
+        try:
+            with anyio.fail_after(timeouts.hard):
+                return await call.make()
+        except TimeoutError as error:
+            raise UnavailableError(f"{self.provider.name} did not answer within {timeouts.hard:g} s") from error
+        finally:
+            slow.cancel()
 
     def _slow(self, call: Call[Answer], scope: Scope) -> None:
         payload = {"model": self.provider.name, "task": call.task, "seconds": call.timeouts.soft}
@@ -219,10 +220,3 @@ class _TriedError(Exception):
     def __init__(self, failure: TransientError, *, probing: bool) -> None:
         super().__init__(str(failure))
         self.failure, self.probing = failure, probing
-
-
-def counts(error: TransientError) -> bool:
-    """Whether a circuit breaker counts an error: the provider fails, and does not say for how long."""
-    if isinstance(error, RateLimitedError):
-        return error.retry_after is None
-    return isinstance(error, (UnavailableError, OverloadedError))

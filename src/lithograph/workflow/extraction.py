@@ -1,7 +1,7 @@
 """The extraction workflow: the pipeline, run through the journal, one execution for each document."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -205,21 +205,18 @@ class _Extraction:
     @asynccontextmanager
     async def _asking(self, context: Context) -> AsyncIterator[tuple[Extractor, ExtractionSettings]]:
         """Give the extractor, asking on behalf of this execution, and the settings that it takes."""
-        extractor, settings, notices = self._extractor, self._given.settings, None
-        if isinstance(extractor, RemoteExtractor):
-            notices = Notices(context.writer, self._owner, self.tracker.progress)
-            scope = await anyio.to_thread.run_sync(self._scope, context, notices)
-            extractor = extractor.within(scope)
-            # Calls are limited by the provider's limiter: while some chunks wait for it, others are being journaled.
-            settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
-        if self._extractor.identity.metered:
-            responses = StoredResponses(self._worker.storage, context.writer, self._owner)
-            extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
-        if notices is None or not isinstance(self._extractor, RemoteExtractor):
+        extractor, settings = self._extractor, self._given.settings
+        with ExitStack() as hearing:
+            if isinstance(extractor, RemoteExtractor):
+                notices = Notices(context.writer, self._owner, self.tracker.progress)
+                hearing.enter_context(notices.heard_from(extractor.providers))
+                extractor = extractor.within(await anyio.to_thread.run_sync(self._scope, context, notices))
+                # The provider's limiter limits calls: while some chunks wait for it, others are being journaled.
+                settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
+            if self._extractor.identity.metered:
+                responses = StoredResponses(self._worker.storage, context.writer, self._owner)
+                extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
             yield extractor, settings
-        else:
-            with notices.heard_from(self._extractor.providers):
-                yield extractor, settings
 
     def _scope(self, context: Context, notices: Notices) -> Scope:
         storage, owner = self._worker.storage, self._owner

@@ -8,7 +8,7 @@ cancelled                            stays cancelled
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,6 @@ from lithograph.workflow.materials import ontology_of
 from lithograph.workflow.reading import read_files, unheard, unread_results
 
 _GOES_ON = (Status.COMPLETED, Status.COMPLETED_WITH_ERRORS)
-
 
 _DOCUMENTS_AT_ONCE = 20
 """Executions in work at once where a model is asked: enough to keep its calls busy with short documents."""
@@ -158,9 +157,9 @@ async def run_files(
     """Read the files, start an execution for each, and run those that have something left to run.
 
     One after the other, or several at once where a model is asked; after the first that does not complete no other is
-    begun. What cannot be read raises `DocumentError` before any work; under
-    `OnMissing.SKIP` it is a part of the run instead. Raises `UsageError` when there is no path, and what keeps a model
-    from answering, a wrong key for example, before any document is given to it.
+    begun. What cannot be read raises `DocumentError` before any work; under `OnMissing.SKIP` it is a part of the run
+    instead. Raises `UsageError` when there is no path, and what keeps a model from answering, a wrong key for example,
+    before any document is given to it.
     """
     if not paths:
         raise UsageError("no document is given; name at least one file")
@@ -185,37 +184,17 @@ async def run_files(
         sharing = replace(worker, writer=writer)
 
         # One after the other gets ready, so that the first can begin while the others have not.
-        preparing = _Turn()
+        preparing = anyio.Semaphore(1, fast_acquire=True)
 
         async def run(execution: ExecutionId) -> Part:
-            turn = await preparing.take()
-            told = replace(watching, prepared=turn.give)
-            try:
+            with ExitStack() as turn:
+                await preparing.acquire()
+                turn.callback(preparing.release)
+                told = replace(watching, prepared=turn.close)
                 return await run_one(sharing, execution, organization_id, named=named, watching=told)
-            finally:
-                turn.give()
 
         parts.update(await _run_in_turn(waiting, run, at_once))
     return Run(tuple(parts.values()))
-
-
-class _Turn:
-    """Something that one has at a time, first come, first served; given back once, however often that is said."""
-
-    def __init__(self, lock: anyio.Semaphore | None = None) -> None:
-        self._lock = lock or anyio.Semaphore(1, fast_acquire=True)
-        self._mine = lock is not None
-
-    async def take(self) -> "_Turn":
-        """Return the turn when it has come."""
-        await self._lock.acquire()
-        return _Turn(self._lock)
-
-    def give(self) -> None:
-        """Let the next one have it."""
-        if self._mine:
-            self._mine = False
-            self._lock.release()
 
 
 async def _run_in_turn(
@@ -296,11 +275,11 @@ async def _prepare(storage: Storage, documents: Iterable[Document], plan: Plan, 
     """
     if not isinstance(extractor, RemoteExtractor):
         return
-    # What the first question needs takes its time, while the model would be waited for in vain.
-    await anyio.to_thread.run_sync(Questions(plan.ontology, plan.settings).prepare)
     for document in documents:
         known = partial(is_started, storage, document, plan.ontology, extractor, plan.input(document))
         if not await anyio.to_thread.run_sync(known):
+            # What the first question needs takes its time, while the model would be waited for in vain.
+            await anyio.to_thread.run_sync(Questions(plan.ontology, plan.settings).prepare)
             await check(extractor)
             return
 
