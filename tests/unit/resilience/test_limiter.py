@@ -1,78 +1,17 @@
 import asyncio
 import math
-from collections.abc import Sequence
-from itertools import pairwise
 
 import anyio
 import pytest
-from anyio.abc import TaskGroup
 from tests.clocks import VirtualClock, settle
+from tests.limited import DEADLINE, Calls, limits
 
 from lithograph.errors import UsageError
-from lithograph.resilience.limiter import Permit, RateLimiter
-
-DEADLINE = 10.0
-"""Real seconds after which a permit that should have been given at once will not come any more."""
 
 
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock(0.0)
-
-
-def limits(
-    clock: VirtualClock, concurrency: int = 5, *, requests: float | None = None, tokens: float | None = None
-) -> RateLimiter:
-    return RateLimiter(
-        concurrency=concurrency,
-        requests_per_minute=requests,
-        tokens_per_minute=tokens,
-        now=clock.now,
-        sleep=clock.sleep,
-    )
-
-
-class Calls:
-    """Tasks that acquire a permit in their order, and keep it until they are told to end."""
-
-    def __init__(self, limiter: RateLimiter, clock: VirtualClock, tasks: TaskGroup) -> None:
-        self.limiter, self.clock, self.tasks = limiter, clock, tasks
-        self.permits = dict[int, Permit]()
-        self.times = list[tuple[int, float]]()
-        self._scopes, self._ends = list[anyio.CancelScope](), list[anyio.Event]()
-
-    async def add(self, *costs: int) -> None:
-        for tokens in costs:
-            self.tasks.start_soon(self._call, len(self._scopes), tokens)
-            self._scopes.append(anyio.CancelScope())
-            self._ends.append(anyio.Event())
-            await settle()
-
-    async def _call(self, number: int, tokens: int) -> None:
-        with self._scopes[number], await self.limiter.acquire(tokens) as permit:
-            self.permits[number] = permit
-            self.times.append((number, self.clock.now()))
-            await self._ends[number].wait()
-
-    def cancel(self, *numbers: int) -> None:
-        for number in numbers:
-            self._scopes[number].cancel()
-
-    def cancel_all(self) -> None:
-        self.cancel(*range(len(self._scopes)))
-
-    async def end(self, *numbers: int) -> None:
-        for number in numbers:
-            self._ends[number].set()
-        await settle()
-
-    @property
-    def began(self) -> list[int]:
-        return [number for number, _ in self.times]
-
-
-def gaps(times: Sequence[tuple[int, float]]) -> list[float]:
-    return [later - sooner for (_, sooner), (_, later) in pairwise(times)]
 
 
 async def test_of_twenty_calls_with_five_permits_five_run_and_fifteen_wait_in_order(clock: VirtualClock) -> None:
@@ -325,115 +264,6 @@ async def test_all_who_wait_can_be_cancelled_at_once(clock: VirtualClock) -> Non
         await calls.end(0, 1, 2)
         tasks.cancel_scope.cancel()
     assert (limiter.running, limiter.queued, clock.sleeping) == (0, 0, 0)
-
-
-async def test_a_hold_keeps_everybody_back_for_its_time(clock: VirtualClock) -> None:
-    limiter = limits(clock, 2)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        await calls.add(1)
-        limiter.hold(30)
-        await calls.add(1, 1)
-        await clock.advance(10)
-        limiter.hold(5)
-        limiter.hold(-5)
-        await calls.end(0)
-        assert (limiter.running, limiter.queued) == (0, 2)
-        limiter.hold(50)
-        await clock.advance(100)
-        assert calls.times == [(0, 0.0), (1, 60.0), (2, 60.0)]
-        await calls.end(1, 2)
-
-
-async def test_a_limit_is_learned_where_none_was_given(clock: VirtualClock) -> None:
-    limiter = limits(clock, 10, tokens=1000)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        await calls.add(1, 1)
-        limiter.learn({"x-ratelimit-limit-requests": "3", "x-ratelimit-limit-tokens": "10"})
-        await calls.add(500, 1)
-        assert calls.began == [0, 1, 2]
-        limiter.learn({"x-ratelimit-limit-requests": "4", "x-ratelimit-limit-tokens": "9000"})
-        await settle()
-        assert calls.began == [0, 1, 2, 3]
-        await calls.add(1)
-        limiter.learn({"x-ratelimit-limit-requests": "-1"})
-        limiter.learn({"x-ratelimit-limit-requests": "5"})
-        await calls.add(800)
-        await clock.advance(60)
-        assert calls.times[4:] == [(4, 0.0), (5, 60.0)]
-        calls.cancel_all()
-
-
-async def test_a_given_limit_stays_whatever_the_provider_tells(clock: VirtualClock) -> None:
-    limiter = limits(clock, 10, requests=2)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        limiter.learn({"x-ratelimit-limit-requests": "10000"})
-        await calls.add(1, 1, 1)
-        assert (limiter.running, limiter.queued) == (2, 1)
-        calls.cancel_all()
-
-
-async def test_nobody_goes_before_the_reset_when_nothing_remains(clock: VirtualClock) -> None:
-    limiter = limits(clock, 10)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        limiter.learn({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m30s"})
-        await calls.add(1, 1)
-        limiter.learn({"x-ratelimit-remaining-requests": "7", "x-ratelimit-reset-requests": "8s"})
-        await clock.advance(100)
-        assert calls.times == [(0, 90.0), (1, 90.0)]
-        calls.cancel_all()
-
-
-async def test_a_rate_limit_halves_what_may_be_out_once_a_round_and_success_brings_it_back(
-    clock: VirtualClock,
-) -> None:
-    limiter = limits(clock, 8)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        await calls.add(*[1] * 24)
-        for number in range(8):
-            calls.permits[number].rate_limited()
-        assert (limiter.allowed, limiter.running) == (4, 8)
-        await calls.end(0, 1, 2, 3)
-        assert (limiter.running, limiter.queued) == (4, 16)
-        await calls.end(4, 5, 6, 7)
-        assert calls.began == list(range(12))
-        for number in range(8, 12):
-            calls.permits[number].succeeded()
-            await calls.end(number)
-        assert (limiter.allowed, limiter.running) == (8, 8)
-        calls.permits[12].rate_limited()
-        assert limiter.allowed == 4
-        calls.cancel_all()
-
-
-async def test_a_success_lets_one_more_go_before_its_own_permit_is_back(clock: VirtualClock) -> None:
-    limiter = limits(clock, 2)
-    async with anyio.create_task_group() as tasks:
-        calls = Calls(limiter, clock, tasks)
-        await calls.add(1, 1, 1)
-        calls.permits[0].rate_limited()
-        await calls.end(0, 1)
-        await calls.add(1)
-        assert calls.began == [0, 1, 2]
-        calls.permits[2].succeeded()
-        await settle()
-        assert calls.began == [0, 1, 2, 3]
-        calls.cancel_all()
-
-
-async def test_only_the_first_word_about_a_call_counts(clock: VirtualClock) -> None:
-    limiter = limits(clock, 8)
-    with await limiter.acquire(1) as permit:
-        permit.rate_limited()
-    with await limiter.acquire(1) as permit:
-        for _ in range(3):
-            permit.succeeded()
-            permit.rate_limited()
-    assert limiter.allowed == 5
 
 
 async def test_waiting_is_measured(clock: VirtualClock) -> None:
