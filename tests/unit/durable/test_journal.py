@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.journals import SetClock, activities, claimed, count, events, finished, gapless, kinds, new, seen, until
 
@@ -78,6 +79,49 @@ async def test_what_queues_up_during_a_transaction_is_the_next_one(storage: Stor
                 await anyio.wait_all_tasks_blocked()
                 held.let.set()
     assert [len(group) for group in held.groups] == [1, 20]
+
+
+async def turns_of_the_loop(count: int) -> None:
+    for _ in range(count):
+        await anyio.lowlevel.checkpoint()
+
+
+class Stepped:
+    """Commits for real, one group for every turn that it is given."""
+
+    def __init__(self, commit: CommitGroup) -> None:
+        self.commit, self.sizes = commit, list[int]()
+        self.turns, self.began = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
+        self.sizes.append(len(writes))
+        self.began.release()
+        assert self.turns.acquire(timeout=10)
+        return self.commit(writes)
+
+
+async def test_what_was_taken_before_the_loop_could_hand_it_over_does_not_end_the_writer(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+        stepped = Stepped(commit_group)
+        with JournalWriter(stepped) as writer, anyio.fail_after(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(writer.commit, result(owner, "first"))
+                await until(lambda: stepped.began.acquire(blocking=False))
+                tasks.start_soon(writer.commit, result(owner, "second"))
+                await turns_of_the_loop(5)  # it is handed over, to be written after the first
+                third = writer._put(result(owner, "third"))  # it is in the queue, and about to be handed over
+                stepped.turns.release()
+                assert stepped.began.acquire(timeout=10)  # the loop stands still until the writer has taken both
+                await turns_of_the_loop(5)  # the loop has looked, and found nothing, while both are written
+                stepped.turns.release()
+                await third
+            thread, waiters = writer._thread, getattr(writer._changed, "_waiters")  # noqa: B009  # threading keeps it so
+            await until(lambda: bool(waiters) or not thread.is_alive())  # it has gone on as far as it goes
+            stepped.turns.release()
+            await writer.commit(result(owner, "fourth"))
+    assert stepped.sizes == [1, 2, 1]
+    assert count(storage, workflow_activity) == 4
 
 
 async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unharmed(storage: Storage) -> None:
