@@ -25,6 +25,7 @@ from benchmarks.extraction_run import Assignment, Outcome
 from benchmarks.facts import write_corpus
 from sqlalchemy import func, select
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.writes import ActivityStatus
 from lithograph.extraction.settings import Strategy
 from lithograph.storage.open import open_storage
@@ -158,7 +159,7 @@ def print_killed(bench: Bench, undisturbed: Mapping[Strategy, Ran]) -> None:
 
 def journaled(given: Assignment) -> int:
     """Return how many calls have their result in the journal."""
-    with open_storage(given.database) as storage, storage.read() as connection:
+    with open_storage(given.database) as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
         c = workflow_activity.c
         query = select(func.count()).where(c.status == ActivityStatus.COMPLETED)
         return connection.execute(query).scalar_one()

@@ -194,7 +194,7 @@ def journaled(folder: Path, count: int, concurrent: int) -> Measured:
 
 
 def started(storage: Storage) -> ExecutionId:
-    with storage.write() as connection:
+    with storage.write(DEFAULT_ORGANIZATION) as connection:
         new = NewExecution(DEFAULT_ORGANIZATION, "benchmark", 1, "key", {})
         return executions.start(connection, new, SystemClock()).id
 

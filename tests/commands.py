@@ -81,7 +81,7 @@ class Litho:
         """Return the executions that there are, none where there is no database."""
         if not self._database.exists():
             return []
-        with open_storage(f"sqlite:///{self._database}") as storage, storage.read() as connection:
+        with open_storage(f"sqlite:///{self._database}") as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
             return executions.listed(connection, DEFAULT_ORGANIZATION, limit=100)
 
     def execution(self) -> Execution:
@@ -91,7 +91,7 @@ class Litho:
 
     def events(self) -> list[Event]:
         """Return what happened to the only execution."""
-        with open_storage(f"sqlite:///{self._database}") as storage, storage.read() as connection:
+        with open_storage(f"sqlite:///{self._database}") as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
             return events_after(connection, DEFAULT_ORGANIZATION, self.execution().id, 0)
 
     @property

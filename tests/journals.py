@@ -70,7 +70,7 @@ def new(key: str = "one", organization_id: OrganizationId = ORGANIZATION) -> New
 
 def started(storage: Storage, clock: Clock, given: NewExecution | None = None) -> Execution:
     """Start an execution in a transaction of its own."""
-    with transaction(storage, Transaction.START) as connection:
+    with transaction(storage, ORGANIZATION, Transaction.START) as connection:
         return executions.start(connection, given or new(), clock)
 
 
@@ -81,19 +81,19 @@ def claimed(storage: Storage, clock: Clock, given: NewExecution | None = None, *
 
 def finished(storage: Storage, owner: Owner, status: Status, now: str) -> bool:
     """End an execution in a transaction of its own; return whether it was the owner's."""
-    with transaction(storage, Transaction.FINISH) as connection:
+    with transaction(storage, ORGANIZATION, Transaction.FINISH) as connection:
         return executions.finish(connection, owner, status, now, values={}, payload={})
 
 
 def seen(storage: Storage, execution_id: str) -> Execution:
     """Return an execution as the database has it."""
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         return executions.get(connection, ORGANIZATION, ExecutionId(execution_id))
 
 
 def events(storage: Storage, execution_id: str) -> list[Event]:
     """Return everything that happened to an execution."""
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         return events_after(connection, ORGANIZATION, ExecutionId(execution_id), 0)
 
 
@@ -105,14 +105,14 @@ def kinds(storage: Storage, execution_id: str) -> list[str]:
 def activities(storage: Storage, execution_id: str) -> dict[str, str]:
     """Return the status of every activity in the journal."""
     c = workflow_activity.c
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         rows = connection.execute(select(c.activity_name, c.status).where(c.execution_id == execution_id))
         return {row.activity_name: row.status for row in rows}
 
 
 def count(storage: Storage, table: Table) -> int:
     """Return how many rows a table has."""
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 

@@ -177,7 +177,7 @@ class DurableMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         owner = data.draw(st.sampled_from(self.owners))
-        with transaction(self.storage, Transaction.FINISH) as connection:
+        with transaction(self.storage, ORGANIZATION, Transaction.FINISH) as connection:
             freed = executions.release(connection, owner, timestamp(self.clock.now()))
         assert freed == self.owns(owner)
         if freed:
@@ -224,7 +224,7 @@ class DurableMachine(RuleBasedStateMachine):
             assert found.last_seq == len(told)
             assert kinds(self.storage, execution_id) == model.events
             assert activities(self.storage, execution_id) == model.activities
-            with self.storage.read() as connection:
+            with self.storage.read(ORGANIZATION) as connection:
                 waiting = signals.waiting(connection, Owner(ORGANIZATION, execution_id, 0))
             assert [signal.name for signal in waiting] == model.signals
 

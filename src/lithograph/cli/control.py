@@ -56,7 +56,7 @@ def pause(
     from lithograph.durable.status import Status
 
     with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
-        with storage.read() as connection:
+        with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, execution)
         goes_on = not alone and found.waiting_for == signals.PROVIDER  # by itself, when the provider is back
         if found.status is Status.SUSPENDED and not goes_on:
@@ -85,7 +85,7 @@ def cancel(
 
     clock = SystemClock()
     with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
-        with storage.read() as connection:
+        with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, execution)
         if alone or _is_free(found):
             executions.change(storage, place.organization_id, found.id, Status.CANCELLED, clock)
@@ -120,7 +120,7 @@ def signal(
     from lithograph.durable.lookup import find
 
     with place.open() as storage:
-        with storage.read() as connection:
+        with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, execution)
         new = signals.send(storage, place.organization_id, found.id, name, SystemClock(), payload=value, client_key=key)
     if new:
@@ -190,7 +190,7 @@ def _carry_on(session: Session, given: str, allowed: "set[Status]", asking: Aski
 
     place = session.place
     with place.open() as storage:
-        with storage.read() as connection:
+        with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, given)
         if found.status not in allowed:
             raise StateError(f"execution {found.id} is {found.status}: {_instead(found)}")

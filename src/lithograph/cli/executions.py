@@ -38,7 +38,7 @@ def list_executions(
     if status is not None and status not in tuple(Status):
         raise UsageError(f"there is no status {status!r}; choose one of {', '.join(Status)}")
     wanted = None if status is None else Status(status)
-    with place.open() as storage, storage.read() as connection:
+    with place.open() as storage, storage.read(place.organization_id) as connection:
         rows = [
             (found, percent_of(connection, found))
             for found in executions.listed(connection, place.organization_id, limit=limit, status=wanted)
@@ -69,7 +69,7 @@ def status(
     from lithograph.durable.lookup import find
     from lithograph.workflow.overview import overview
 
-    with place.open() as storage, storage.read() as connection:
+    with place.open() as storage, storage.read(place.organization_id) as connection:
         found = overview(connection, find(connection, place.organization_id, execution))
     if as_json:
         import json
@@ -117,7 +117,7 @@ class _Reader:
         from lithograph.durable.events import events_after
 
         while True:
-            with self._storage.read() as connection:
+            with self._storage.read(self._execution.organization_id) as connection:
                 page = events_after(connection, self._execution.organization_id, self._execution.id, self.after)
             if not page or not all(self._print(event) for event in page):
                 return
@@ -200,7 +200,7 @@ def _text(place: Place, execution: str, out: Path | None) -> int:
 def _find(storage: "Storage", place: Place, execution: str) -> "Execution":
     from lithograph.durable.lookup import find
 
-    with storage.read() as connection:
+    with storage.read(place.organization_id) as connection:
         return find(connection, place.organization_id, execution)
 
 

@@ -20,7 +20,7 @@ def migrate(
     from lithograph.storage.revision import revision_of
 
     with connect(db) as storage:
-        with storage.read() as connection:
+        with storage.inspect() as connection:
             before = revision_of(connection, storage.name)
         after = upgrade(storage)
         name = storage.name

@@ -41,7 +41,7 @@ class StoredResponses:
 
     def _known(self) -> set[str]:
         c = response_cache.c
-        with self._storage.read() as connection:
+        with self._storage.read(self._owner.organization_id) as connection:
             mine = c.organization_id == self._owner.organization_id
             return set(connection.execute(select(c.key).where(mine)).scalars())
 
@@ -49,7 +49,7 @@ class StoredResponses:
         c = response_cache.c
         response = func.json(c.response) if self._storage.dialect == "sqlite" else c.response
         mine = (c.organization_id == self._owner.organization_id) & (c.key == key)
-        with self._storage.read() as connection:
+        with self._storage.read(self._owner.organization_id) as connection:
             found: str | None = connection.execute(select(response).where(mine)).scalar()
         return found
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lithograph.domain.ids import OrganizationId
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -58,10 +60,10 @@ def reached(transaction: Transaction, moment: Moment) -> None:
 
 
 @contextmanager
-def transaction(storage: "Storage", name: Transaction) -> Iterator["Connection"]:
-    """Give a connection in an immediate transaction, committed at the end, or rolled back when an error leaves it."""
+def transaction(storage: "Storage", organization_id: OrganizationId, name: Transaction) -> Iterator["Connection"]:
+    """Give a connection in a write transaction, committed at the end, or rolled back when an error leaves it."""
     reached(name, Moment.BEFORE)
-    with storage.write() as connection:
+    with storage.write(organization_id) as connection:
         yield connection
         reached(name, Moment.INSIDE)
     reached(name, Moment.AFTER)

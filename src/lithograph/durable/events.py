@@ -67,6 +67,6 @@ async def follow(
 def _look(
     storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId, after: int
 ) -> tuple[list[Event], bool]:
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         ended = get(connection, organization_id, execution_id).status.terminal
         return events_after(connection, organization_id, execution_id, after), ended

@@ -163,7 +163,7 @@ def claim(
     Pending ones can be taken, running ones whose lease has run out, and suspended ones when `resume` is true. Raises
     `StateError` when it cannot be taken, `IncompleteError` when it was recovered too often and is failed now.
     """
-    with transaction(storage, Transaction.CLAIM) as connection:
+    with transaction(storage, organization_id, Transaction.CLAIM) as connection:
         found = get(connection, organization_id, execution_id)
         moment = clock.now()
         now = timestamp(moment)
@@ -255,7 +255,7 @@ def change(
     The epoch is raised, so that a worker that still believes to have it writes nothing. Raises `StateError` when its
     status does not allow it.
     """
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, organization_id, Transaction.CONTROL) as connection:
         found = get(connection, organization_id, execution_id)
         check_transition(execution_id, found.status, wanted)
         now = timestamp(clock.now())

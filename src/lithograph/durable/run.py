@@ -106,7 +106,7 @@ class Context:
         return signal.payload
 
     def _take(self, name: str) -> signals.Signal | None:
-        with self.storage.read() as connection:
+        with self.storage.read(self.owner.organization_id) as connection:
             return signals.first(connection, self.owner, name)
 
 
@@ -201,7 +201,7 @@ def journaling(worker: Worker) -> Iterator[JournalWriter]:
 def _load(storage: Storage, owner: Owner) -> dict[str, Finished]:
     c = workflow_activity.c
     done = (c.execution_id == owner.execution_id) & (c.status == ActivityStatus.COMPLETED)
-    with storage.read() as connection:
+    with storage.read(owner.organization_id) as connection:
         as_text = func.json(c.result) if storage.dialect == "sqlite" else c.result
         rows = connection.execute(select(c.activity_name, c.input_hash, as_text).where(done))
         return {name: Finished(key, result) for name, key, result in rows}
@@ -280,7 +280,7 @@ class _Run:
         self._stop(Outcome(Status.SUSPENDED, {"reason": reason, "waiting_for": _waits_for(blocked)}))
 
     def _signals(self) -> list[signals.Signal]:
-        with self._worker.storage.read() as connection:
+        with self._worker.storage.read(self._owner.organization_id) as connection:
             known = {signal.id for signal in self._heeded}
             return [signal for signal in signals.waiting(connection, self._owner) if signal.id not in known]
 
@@ -297,7 +297,7 @@ class _Run:
             "error": output.get("error") or output.get("reason"),
             "waiting_for": output.get("waiting_for"),
         }
-        with transaction(self._worker.storage, Transaction.FINISH) as connection:
+        with transaction(self._worker.storage, self._owner.organization_id, Transaction.FINISH) as connection:
             if outcome.status is Status.SUSPENDED and self._has_come(connection, output.get("waiting_for")):
                 return Status.RUNNING
             if not executions.finish(connection, self._owner, outcome.status, now, values=values, payload=output):
@@ -321,7 +321,7 @@ def _waits_for(blocked: BlockedError | None) -> str | None:
 def _release(worker: Worker, owner: Owner) -> None:
     """Give an execution back; where not even that can be written, its lease runs out."""
     now = timestamp(worker.clock.now())
-    with suppress(StorageError), transaction(worker.storage, Transaction.FINISH) as connection:
+    with suppress(StorageError), transaction(worker.storage, owner.organization_id, Transaction.FINISH) as connection:
         if executions.release(connection, owner, now):
             _reset_running(connection, owner)
 

@@ -50,7 +50,7 @@ def send(
     """
     if name in (BUDGET, PROVIDER):
         raise UsageError(f"{name} is no signal that can be sent: `litho resume` lets an execution go on")
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, organization_id, Transaction.CONTROL) as connection:
         found = get(connection, organization_id, execution_id)
         if found.status.terminal:
             raise StateError(f"execution {execution_id} is {found.status}: it takes no signals any more")
@@ -103,7 +103,7 @@ def withdraw(storage: Storage, execution: Execution, names: Sequence[str], clock
     """Say of every signal of these names that nobody has acted on that nobody will."""
     c = workflow_signal.c
     open_ones = (c.execution_id == execution.id) & c.signal_name.in_(names) & c.acknowledged.is_(False)
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, execution.organization_id, Transaction.CONTROL) as connection:
         connection.execute(
             update(workflow_signal).where(open_ones).values(acknowledged=True, delivered_at=timestamp(clock.now()))
         )

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.domain.usage import Usage
 
 
@@ -52,8 +53,8 @@ class CacheRow(msgspec.Struct, frozen=True):
 class Owner(msgspec.Struct, frozen=True):
     """Who writes: the execution, its organisation, and the epoch in which this worker claimed it."""
 
-    organization_id: str
-    execution_id: str
+    organization_id: OrganizationId
+    execution_id: ExecutionId
     epoch: int
 
 

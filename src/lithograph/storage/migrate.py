@@ -36,7 +36,7 @@ def migrate(storage: Storage) -> str:
     it cannot be shared safely, and `StorageError` when it cannot be written now.
     """
     with storage.translated(), _one_at_a_time, _alone(storage):
-        with storage.read() as connection:
+        with storage.inspect() as connection:
             revision = revision_of(connection, storage.name)
         if storage.dialect == "sqlite" and not switch_to_wal(storage.engine):
             raise UsageError(

@@ -10,10 +10,12 @@ from typing import Final, Literal, Self
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from lithograph.domain.ids import OrganizationId
 from lithograph.errors import UsageError
 from lithograph.storage.failures import translated
 from lithograph.storage.revision import HEAD, revision_of
 from lithograph.storage.sqlite import BEGIN, journal_mode, set_query_only, sqlite_engine
+from lithograph.storage.tenancy import act_for
 
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that a connection waits for a lock which another process holds."""
@@ -56,15 +58,17 @@ class Storage:
             yield
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, organization_id: OrganizationId) -> Iterator[Connection]:
         """Give a connection that sees one state of the database throughout and can write nothing.
 
-        Raises `StorageError`.
+        A server shows it the rows of that organisation only; in a file there is nobody to be kept apart. Raises
+        `StorageError`.
         """
         with self.translated(), self.engine.connect() as connection:
             if self.dialect == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
+                    act_for(connection, organization_id)
                     yield connection
                 return
             set_query_only(connection, True)
@@ -75,17 +79,28 @@ class Storage:
                 set_query_only(connection, False)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, organization_id: OrganizationId) -> Iterator[Connection]:
         """Give a connection in a transaction that is committed at the end, or rolled back when an error leaves it.
 
-        On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. Raises
-        `StorageError`.
+        On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. A
+        server lets it see and write the rows of that organisation only. Raises `StorageError`.
         """
         with self.translated(), self.writing, self.engine.connect() as connection:
             if self.dialect == "sqlite":
                 connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():
+                if self.dialect == "postgresql":
+                    act_for(connection, organization_id)
                 yield connection
+
+    @contextmanager
+    def inspect(self) -> Iterator[Connection]:
+        """Give a connection for what belongs to no organisation: which schema there is, who the organisations are.
+
+        It has the rights of the user in the URL. Raises `StorageError`.
+        """
+        with self.translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
 
     def close(self) -> None:
         """Close the connections that nobody uses. It may be used again afterwards, and opens them anew."""
@@ -134,7 +149,7 @@ def is_current(storage: Storage) -> bool:
     with storage.translated():
         if storage.dialect == "sqlite" and journal_mode(storage.engine) != "wal":
             return False
-    with storage.read() as connection:
+    with storage.inspect() as connection:
         return revision_of(connection, storage.name) == HEAD
 
 

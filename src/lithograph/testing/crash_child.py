@@ -152,7 +152,7 @@ class _Child:
 
     def _cancelled(self, execution: Execution) -> bool:
         """Whether an execution before this one was cancelled."""
-        with self._storage.read() as connection:
+        with self._storage.read(execution.organization_id) as connection:
             return bool(executions.listed(connection, execution.organization_id, limit=1, status=Status.CANCELLED))
 
     async def _run(self, execution: Execution) -> None:

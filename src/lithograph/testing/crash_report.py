@@ -143,7 +143,7 @@ def report(storage: Storage, ledger: Sequence[Entry], in_flight: Sequence[frozen
 
 def contents_of(storage: Storage) -> Contents:
     """Return what a database holds."""
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         executions = listed(connection, DEFAULT_ORGANIZATION, limit=_MOST)
         c = workflow_activity.c
         result = func.coalesce(func.json(c.result) if storage.dialect == "sqlite" else c.result, "null")

@@ -83,7 +83,7 @@ def _lock_is_free(run: CrashRun) -> bool:
 def _taken_at(run: CrashRun, epoch: int) -> str:
     """Return when the execution was claimed in an epoch, as ISO 8601 in UTC."""
     c = workflow_event.c
-    with run.copy() as storage, storage.read() as connection:
+    with run.copy() as storage, storage.inspect() as connection:
         claims = connection.execute(select(c.payload, c.created_at).where(c.type == "execution.recovered"))
         return next((at for payload, at in claims if payload["epoch"] == epoch), "")
 
@@ -101,7 +101,7 @@ def _late(held: Contents, ended: Contents) -> list[str]:
 def _everything(run: CrashRun) -> str:
     """Return a hash of every row of every table."""
     state = sha256()
-    with run.copy() as storage, storage.read() as connection:
+    with run.copy() as storage, storage.inspect() as connection:
         for table in metadata.sorted_tables:
             for row in connection.execute(select(table).order_by(*table.primary_key)):
                 state.update(repr(tuple(row)).encode())

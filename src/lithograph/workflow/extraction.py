@@ -76,7 +76,7 @@ def start_extraction(
     to which it is; an execution that has not ended takes them over from the last start.
     """
     new = _new(document, ontology, extractor, given)
-    with transaction(storage, Transaction.START) as connection:
+    with transaction(storage, document.organization_id, Transaction.START) as connection:
         now = timestamp(clock.now())
         keep_document(connection, document, now)
         keep_ontology(connection, document.organization_id, ontology, now)
@@ -90,7 +90,7 @@ def is_started(
     storage: Storage, document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput
 ) -> bool:
     """Whether `start_extraction` would return an execution that is there."""
-    with storage.read() as connection:
+    with storage.read(document.organization_id) as connection:
         found = executions.started(connection, _new(document, ontology, extractor, given))
     return found is not None and found.status is not Status.CANCELLED
 
@@ -126,7 +126,7 @@ def input_of(execution: Execution) -> ExtractionInput:
 def allow(storage: Storage, execution: Execution, limits: Limits) -> None:
     """Give an extraction another budget."""
     changed = replace(input_of(execution), limits=limits)
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, execution.organization_id, Transaction.CONTROL) as connection:
         executions.remember_input(connection, execution, msgspec.to_builtins(changed))
 
 
@@ -220,7 +220,7 @@ class _Extraction:
 
     def _scope(self, context: Context, notices: Notices) -> Scope:
         storage, owner = self._worker.storage, self._owner
-        with storage.read() as connection:
+        with storage.read(owner.organization_id) as connection:
             execution = executions.get(connection, self._document.organization_id, ExecutionId(owner.execution_id))
         return Scope(
             budgets_of(self._worker, execution, self._given.limits, owner, context.writer),
@@ -246,7 +246,7 @@ def result_of_execution(
     storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId
 ) -> ExtractionResult:
     """Return what the journal has about a document, finished or not; what is not there is listed in `missing`."""
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         execution = executions.get(connection, organization_id, execution_id)
     given = input_of(execution)
     document = document_of(storage, organization_id, given.document)

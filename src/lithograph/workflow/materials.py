@@ -46,7 +46,7 @@ def keep_ontology(connection: "Connection", organization_id: OrganizationId, ont
 def document_of(storage: Storage, organization_id: OrganizationId, document_id: DocumentId) -> Document:
     """Return a document; raises `UsageError` when the organisation has none of that id."""
     c = documents.c
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         row = connection.execute(
             select(c.organization_id, c.source, c.sha256, c.media_type, c.text).where(
                 c.id == document_id, c.organization_id == organization_id
@@ -61,7 +61,7 @@ def ontology_of(storage: Storage, organization_id: OrganizationId, content_hash:
     """Return an ontology; raises `UsageError` when the organisation has none of that content hash."""
     c = ontologies.c
     body = func.json(c.body) if storage.dialect == "sqlite" else c.body
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         found = connection.execute(
             select(body).where(c.organization_id == organization_id, c.content_hash == content_hash)
         ).scalar()

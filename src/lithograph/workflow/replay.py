@@ -70,7 +70,7 @@ def replay(storage: Storage, execution: Execution) -> Replay:
     query = select(c.activity_name, c.status, as_text, c.error, c.attempt).where(c.execution_id == execution.id)
     completed: dict[str, str] = {}
     failed: dict[str, tuple[str, int]] = {}
-    with storage.read() as connection:
+    with storage.read(execution.organization_id) as connection:
         for name, status, result, error, attempt in connection.execute(query):
             if status == ActivityStatus.COMPLETED:
                 completed[name] = result

@@ -324,14 +324,14 @@ async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> 
 
 def _let_be(storage: Storage, suspended: Execution) -> bool:
     """Whether an execution is not to go on by itself any more."""
-    with storage.read() as connection:
+    with storage.read(suspended.organization_id) as connection:
         now = executions.get(connection, suspended.organization_id, suspended.id)
         asked = signals.waiting(connection, Owner(now.organization_id, now.id, now.epoch))
     return now.status is not Status.SUSPENDED or any(signal.name == signals.PAUSE for signal in asked)
 
 
 def _look(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         return executions.get(connection, organization_id, execution_id)
 
 

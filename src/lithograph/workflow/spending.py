@@ -57,7 +57,7 @@ def account_of(storage: Storage, organization_id: OrganizationId) -> Account:
     """Return the account of an organisation, empty for one that has done nothing yet."""
     c, e = organization.c, workflow_execution.c
     spent = select(_sum(e.spent_tokens), _sum(e.spent_cost_usd)).where(e.organization_id == organization_id)
-    with storage.read() as connection:
+    with storage.read(organization_id) as connection:
         limits = connection.execute(select(c.max_tokens, c.max_cost_usd).where(c.id == organization_id)).first()
         tokens, cost = connection.execute(spent).one()
     return Account(Limits(*limits) if limits else Limits(), Usage(0, int(tokens), 0, float(cost)))
@@ -68,7 +68,7 @@ def limit_organization(storage: Storage, organization_id: OrganizationId, limits
     insert = sqlite.insert if storage.dialect == "sqlite" else postgresql.insert
     allowed = {"max_tokens": limits.tokens, "max_cost_usd": limits.cost_usd}
     row = {"id": organization_id, "created_at": timestamp(clock.now()), **allowed}
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, organization_id, Transaction.CONTROL) as connection:
         statement = insert(organization).values(row)
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=allowed))
 

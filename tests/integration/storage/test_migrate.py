@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import insert, select
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.storage.migrate import SCRIPTS
 from lithograph.storage.open import Storage, connect, is_current, open_storage
 from lithograph.storage.revision import HEAD, revision_of
@@ -69,17 +70,17 @@ def make_first_revision(url: str) -> None:
             configuration.set_main_option("script_location", str(SCRIPTS))
             configuration.set_main_option("path_separator", "os")
             command.upgrade(configuration, "0001")
-        with storage.write() as connection:
+        with storage.write(DEFAULT_ORGANIZATION) as connection:
             connection.execute(insert(document), ROW)
 
 
 def revision(storage: Storage) -> str | None:
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         return revision_of(connection, storage.name)
 
 
 def tables(storage: Storage) -> set[str]:
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars()
         return {name for name in names if name != "alembic_version"}
 
@@ -92,7 +93,7 @@ def test_an_older_database_keeps_its_rows(url: str) -> None:
     with open_storage(url) as storage:
         assert revision(storage) == HEAD
         assert tables(storage) == set(metadata.tables)
-        with storage.read() as connection:
+        with storage.read(DEFAULT_ORGANIZATION) as connection:
             assert [dict(row) for row in connection.execute(select(document)).mappings()] == [ROW]
             assert connection.execute(select(entity)).all() == []
             assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -121,12 +122,12 @@ def test_a_killed_upgrade_leaves_the_revision_before_and_is_completed_later(
     with connect(url) as storage:
         assert revision(storage) == "0001"
         assert "entity" not in tables(storage)
-        with storage.write() as connection:
+        with storage.write(DEFAULT_ORGANIZATION) as connection:
             connection.execute(insert(organization), {"id": "acme", "created_at": ""})
     with open_storage(url) as storage:
         assert revision(storage) == HEAD
         assert tables(storage) == set(metadata.tables)
-        with storage.read() as connection:
+        with storage.read(DEFAULT_ORGANIZATION) as connection:
             assert connection.scalars(select(organization.c.id)).all() == ["acme"]
     assert not (tmp_path / "graph.db.migrating").exists()
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from tests.journals import PlainCodec, SetClock, activities, claimed, events, kinds
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.activities import Finished, Gate, JournaledActivities, current_activity, input_hash
 from lithograph.durable.commit import SqliteCommit
 from lithograph.durable.journal import JournalWriter
@@ -70,7 +71,7 @@ async def test_the_result_is_durable_before_anyone_has_it(storage: Storage) -> N
     async with journaled(storage, owner) as journal:
         assert await journal.run("double/2", Work(), 2) == 4
         assert activities(storage, owner.execution_id) == {"double/2": "completed"}
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         (row,) = connection.execute(select(workflow_activity)).mappings()
     assert (row["result"], row["attempt"], row["epoch"], row["error"]) == (4, 1, owner.epoch, None)
     assert row["input_hash"] == input_hash("context", 2)
@@ -151,7 +152,7 @@ async def test_a_permanent_error_is_not_tried_again_and_journaled(storage: Stora
             await journal.run("double/2", work, 2)
     assert (work.calls, caught.value.attempts, caught.value.activity) == (1, 1, "double/2")
     assert isinstance(caught.value.__cause__, AnswerError)
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         (row,) = connection.execute(select(workflow_activity)).mappings()
     assert (row["status"], row["error"], row["attempt"]) == ("failed", "nonsense", 1)
     assert events(storage, owner.execution_id)[-1].payload == {
@@ -297,7 +298,7 @@ async def test_a_provider_that_was_asked_often_enough_is_not_asked_again_and_its
         with pytest.raises(ActivityError, match="down") as caught:
             await journal.run("double/2", work, 2)
     assert (work.calls, caught.value.attempts) == (1, 4)
-    with storage.read() as connection:
+    with storage.read(DEFAULT_ORGANIZATION) as connection:
         assert connection.execute(select(workflow_activity.c.attempt)).scalar_one() == 4
     assert events(storage, owner.execution_id)[-1].payload["attempt"] == 4
 

@@ -46,7 +46,7 @@ def test_a_page_goes_on_where_the_last_one_ended(storage: Storage) -> None:
     with closing(SqliteCommit(storage, CLOCK)) as commit:
         commit([told(owner, *(f"e{number}" for number in range(10)))])
     after, found = 0, list[Event]()
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         while page := events_after(connection, ORGANIZATION, execution, after, limit=4):
             found += page
             after = page[-1].seq
@@ -56,7 +56,7 @@ def test_a_page_goes_on_where_the_last_one_ended(storage: Storage) -> None:
 
 def test_another_organisation_sees_none(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         assert events_after(connection, OrganizationId("else"), ExecutionId(owner.execution_id), 0) == []
 
 

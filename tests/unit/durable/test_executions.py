@@ -24,7 +24,7 @@ def clock() -> SetClock:
 
 
 def released(storage: Storage, owner: Owner) -> bool:
-    with transaction(storage, Transaction.FINISH) as connection:
+    with transaction(storage, ORGANIZATION, Transaction.FINISH) as connection:
         return executions.release(connection, owner, NOW)
 
 
@@ -51,7 +51,7 @@ def test_a_start_is_idempotent(storage: Storage, clock: SetClock) -> None:
 def test_another_key_type_or_organisation_is_another_execution(storage: Storage, clock: SetClock) -> None:
     other = started(storage, clock, new(organization_id=OrganizationId("else")))
     assert len({started(storage, clock).id, started(storage, clock, new("two")).id, other.id}) == 3
-    with storage.read() as connection, pytest.raises(UsageError, match=f"there is no execution {other.id}"):
+    with storage.read(ORGANIZATION) as connection, pytest.raises(UsageError, match=f"there is no execution {other.id}"):
         executions.get(connection, ORGANIZATION, other.id)
 
 
@@ -208,7 +208,7 @@ def test_unfinished_are_the_running_ones_that_no_live_worker_has(storage: Storag
     assert released(storage, freed)
     clock.time += 46
     claimed(storage, clock, new("alive"))
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         found = executions.unfinished(connection, ORGANIZATION, timestamp(clock.now()))
     assert set(found) == {dead.execution_id, freed.execution_id}
 
@@ -218,7 +218,7 @@ def test_the_newest_are_listed_first_and_can_be_chosen_by_status(storage: Storag
         clock.time += 1
         started(storage, clock, new(key))
     claimed(storage, clock, new("b"))
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         newest = executions.listed(connection, ORGANIZATION, limit=2)
         running = executions.listed(connection, ORGANIZATION, limit=9, status=Status.RUNNING)
     assert [one.input["key"] for one in newest] == ["c", "b"]

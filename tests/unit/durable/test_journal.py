@@ -9,6 +9,7 @@ import anyio.lowlevel
 import pytest
 from tests.journals import SetClock, activities, claimed, count, events, finished, gapless, kinds, new, seen, until
 
+from lithograph.domain.ids import ExecutionId
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import CommitGroup, SqliteCommit
 from lithograph.durable.journal import JournalWriter
@@ -129,7 +130,7 @@ async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unhar
     ended = claimed(storage, CLOCK, new("three"))
     assert finished(storage, ended, Status.COMPLETED, timestamp(CLOCK.now()))
     stale = Owner(theirs.organization_id, theirs.execution_id, theirs.epoch - 1)
-    unknown = Owner(theirs.organization_id, "execution_0", 1)
+    unknown = Owner(theirs.organization_id, ExecutionId("execution_0"), 1)
     fenced: list[Owner] = []
 
     async def commit(writer: JournalWriter, owner: Owner) -> None:

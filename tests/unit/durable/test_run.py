@@ -39,7 +39,7 @@ def signal(storage: Storage, execution: ExecutionId, name: str, payload: object 
 
 
 def acknowledged(storage: Storage) -> list[bool]:
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         return [bool(found) for (found,) in connection.exec_driver_sql("SELECT acknowledged FROM workflow_signal")]
 
 

@@ -15,7 +15,7 @@ CLOCK = SetClock()
 
 
 def waiting(storage: Storage, owner: Owner) -> list[Signal]:
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         return list(signals.waiting(connection, owner))
 
 
@@ -79,11 +79,11 @@ def test_what_was_acted_on_waits_no_more_but_is_still_the_first(storage: Storage
     owner = claimed(storage, CLOCK)
     for payload in ("yes", "no"):
         send(storage, ORGANIZATION, ExecutionId(owner.execution_id), "review", CLOCK, payload=payload)
-    with transaction(storage, Transaction.FINISH) as connection:
+    with transaction(storage, ORGANIZATION, Transaction.FINISH) as connection:
         found = signals.first(connection, owner, "review")
         assert found is not None
         signals.acknowledge(connection, found, "2027-01-01T00:00:00Z")
     assert [signal.payload for signal in waiting(storage, owner)] == ["no"]
-    with storage.read() as connection:
+    with storage.read(ORGANIZATION) as connection:
         assert signals.first(connection, owner, "review") == found
         assert signals.first(connection, owner, "else") is None

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.errors import FencedError, StorageError
 from lithograph.storage.failures import translated
 from lithograph.storage.open import open_storage
@@ -42,20 +43,20 @@ def fill(connection: Connection) -> None:
 def test_a_full_disk_loses_nothing_and_work_goes_on_once_there_is_room(tmp_path: Path) -> None:
     full = r"graph\.db could not be written, since the disk is full; free some space"
     with open_storage(f"sqlite:///{tmp_path}/graph.db") as storage:
-        with storage.write() as connection:
+        with storage.write(DEFAULT_ORGANIZATION) as connection:
             add(connection, "first")
-        with pytest.raises(StorageError, match=full), storage.write() as connection:
+        with pytest.raises(StorageError, match=full), storage.write(DEFAULT_ORGANIZATION) as connection:
             fill(connection)
         storage.close()  # the limit was this connection's
-        with storage.write() as connection:
+        with storage.write(DEFAULT_ORGANIZATION) as connection:
             add(connection, "second")
-        with storage.read() as connection:
+        with storage.read(DEFAULT_ORGANIZATION) as connection:
             assert set(connection.scalars(select(organization.c.id))) == {"first", "second"}
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "graph.db"
-    with open_storage(f"sqlite:///{file}") as storage, storage.write() as connection:
+    with open_storage(f"sqlite:///{file}") as storage, storage.write(DEFAULT_ORGANIZATION) as connection:
         add(connection, *(str(n) * 500 for n in range(100)))
     with file.open("r+b") as opened:
         opened.seek(2 * 4096)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.storage.migrate import SCRIPTS
 from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.revision import HEAD
@@ -44,14 +45,14 @@ def test_the_newest_revision_is_the_one_that_opening_expects() -> None:
 
 
 def test_an_upgraded_database_has_the_schema(migrated: Storage) -> None:
-    with migrated.read() as connection:
+    with migrated.read(DEFAULT_ORGANIZATION) as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, metadata) == []
 
 
 def test_the_revisions_make_what_the_schema_makes_to_the_letter(migrated: Storage) -> None:
     fresh = create_engine("sqlite://")
-    with migrated.read() as upgraded, fresh.connect() as made:
+    with migrated.read(DEFAULT_ORGANIZATION) as upgraded, fresh.connect() as made:
         metadata.create_all(made)
         assert statements(upgraded) == statements(made)
     fresh.dispose()

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION as ORG
 from lithograph.errors import StorageError, UsageError
 from lithograph.storage.location import DEFAULT_URL
 from lithograph.storage.open import Storage, open_storage
@@ -20,7 +21,7 @@ def url(tmp_path: Path) -> str:
 
 
 def ids(storage: Storage) -> list[str]:
-    with storage.read() as connection:
+    with storage.read(ORG) as connection:
         return list(connection.scalars(select(organization.c.id)))
 
 
@@ -34,7 +35,11 @@ def test_the_default_is_a_folder_that_only_its_owner_may_enter(tmp_path: Path, m
 
 
 def test_every_connection_is_durable_and_checked(url: str) -> None:
-    with open_storage(url, busy_timeout=1.5) as storage, storage.write() as first, storage.read() as second:
+    with (
+        open_storage(url, busy_timeout=1.5) as storage,
+        storage.write(ORG) as first,
+        storage.read(ORG) as second,
+    ):
         for connection in (first, second):
             asked = [
                 connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -44,7 +49,7 @@ def test_every_connection_is_durable_and_checked(url: str) -> None:
 
 
 def test_what_was_written_is_there_after_opening_again(url: str) -> None:
-    with open_storage(url) as storage, storage.write() as connection:
+    with open_storage(url) as storage, storage.write(ORG) as connection:
         connection.execute(insert(organization), ROW)
     with open_storage(url, create=False) as storage:
         assert ids(storage) == ["acme"]
@@ -52,10 +57,10 @@ def test_what_was_written_is_there_after_opening_again(url: str) -> None:
 
 def test_an_error_rolls_everything_back_and_the_next_transaction_works(url: str) -> None:
     with open_storage(url) as storage:
-        with pytest.raises(KeyError), storage.write() as connection:
+        with pytest.raises(KeyError), storage.write(ORG) as connection:
             _change_and_fail(connection)
         assert ids(storage) == []
-        with storage.write() as connection:
+        with storage.write(ORG) as connection:
             connection.exec_driver_sql("CREATE TABLE stray (x)")
 
 
@@ -75,18 +80,18 @@ def test_the_driver_begins_nothing_by_itself(url: str) -> None:
 
 def test_a_violated_constraint_reaches_the_caller_as_such(url: str) -> None:
     with open_storage(url) as storage:
-        with pytest.raises(IntegrityError), storage.write() as connection:
+        with pytest.raises(IntegrityError), storage.write(ORG) as connection:
             connection.execute(insert(organization), [ROW, ROW])
         orphan = {"organization_id": "acme", "execution_id": "none", "seq": 1, "type": "t", "payload": {}}
-        with pytest.raises(IntegrityError, match="FOREIGN KEY"), storage.write() as connection:
+        with pytest.raises(IntegrityError, match="FOREIGN KEY"), storage.write(ORG) as connection:
             connection.execute(insert(workflow_event), orphan | {"created_at": "2026"})
 
 
 def test_a_reader_sees_one_state_and_a_writer_does_not_wait_for_it(url: str) -> None:
-    with open_storage(url) as storage, storage.read() as reader:
+    with open_storage(url) as storage, storage.read(ORG) as reader:
         query = select(organization.c.id)
         assert reader.scalars(query).all() == []
-        with storage.write() as writer:
+        with storage.write(ORG) as writer:
             writer.execute(insert(organization), ROW)
         assert reader.scalars(query).all() == []
         assert ids(storage) == ["acme"]
@@ -94,20 +99,23 @@ def test_a_reader_sees_one_state_and_a_writer_does_not_wait_for_it(url: str) -> 
 
 def test_a_reader_cannot_write_and_its_connection_can_afterwards(url: str) -> None:
     with open_storage(url) as storage:
-        with pytest.raises(StorageError), storage.read() as connection:
+        with pytest.raises(StorageError), storage.read(ORG) as connection:
             connection.execute(insert(organization), ROW)
-        with storage.write() as connection:
+        with storage.write(ORG) as connection:
             connection.execute(insert(organization), ROW)
         assert ids(storage) == ["acme"]
 
 
 def test_a_writer_has_the_write_lock_from_its_start(url: str) -> None:
     with open_storage(url) as storage, open_storage(url, busy_timeout=0) as other:
-        with storage.write():
-            with pytest.raises(StorageError, match=r"graph\.db has been locked by another process"), other.write():
+        with storage.write(ORG):
+            with (
+                pytest.raises(StorageError, match=r"graph\.db has been locked by another process"),
+                other.write(ORG),
+            ):
                 pytest.fail("two writers at once")
             assert ids(other) == []
-        with other.write() as connection:
+        with other.write(ORG) as connection:
             connection.execute(insert(organization), ROW)
         assert ids(storage) == ["acme"]
 

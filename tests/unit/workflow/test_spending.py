@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import update
 from tests.journals import SetClock, claimed, new, seen, worker
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.domain.usage import Usage
 from lithograph.durable.commit import SqliteCommit
 from lithograph.durable.crashpoints import Transaction, transaction
@@ -38,7 +39,7 @@ async def spend(of: tuple[Budget, ...], used: Usage = CALL) -> None:
 
 
 def allow_all(storage: Storage, **limits: object) -> None:
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, DEFAULT_ORGANIZATION, Transaction.CONTROL) as connection:
         connection.execute(update(organization).values(limits))
 
 
@@ -84,7 +85,7 @@ async def test_what_another_organisation_spends_does_not_count(storage: Storage)
     owner = claimed(storage, CLOCK)
     allow_all(storage, max_tokens=None, max_cost_usd=1.0)
     elsewhere = claimed(storage, CLOCK, new("two"))
-    with transaction(storage, Transaction.CONTROL) as connection:
+    with transaction(storage, DEFAULT_ORGANIZATION, Transaction.CONTROL) as connection:
         theirs = workflow_execution.c.id == elsewhere.execution_id
         connection.execute(
             update(workflow_execution).where(theirs).values(organization_id="acme", spent_tokens=9, spent_cost_usd=9.0)
@@ -97,7 +98,7 @@ async def test_what_another_organisation_spends_does_not_count(storage: Storage)
 async def test_a_worker_that_lost_its_execution_books_nothing(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     async with budgets(storage, owner, Limits()) as own:
-        with transaction(storage, Transaction.CONTROL) as connection:
+        with transaction(storage, DEFAULT_ORGANIZATION, Transaction.CONTROL) as connection:
             connection.execute(update(workflow_execution).values(epoch=owner.epoch + 1))
         await spend(own)
     assert seen(storage, owner.execution_id).spent_tokens == 0
