@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tests.postgres as postgresql
 from tests.journals import AtCrashPoints
 
 from lithograph.durable.crashpoints import set_hook
@@ -25,9 +26,34 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server."""
+    with postgresql.server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database of its own for each test, on each of the two."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/graph.db"
+        return
+    running: postgresql.Server = request.getfixturevalue("postgres")
+    with running.database() as url:
+        yield url
+
+
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    """An SQLite database of its own for each test."""
+def storage(database_url: str) -> Iterator[Storage]:
+    """A database of its own for each test, on each of the two."""
+    with open_storage(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_storage(tmp_path: Path) -> Iterator[Storage]:
+    """An SQLite file of its own for each test."""
     with open_storage(f"sqlite:///{tmp_path}/graph.db") as opened:
         yield opened
 

@@ -70,13 +70,15 @@ def new(key: str = "one", organization_id: OrganizationId = ORGANIZATION) -> New
 
 def started(storage: Storage, clock: Clock, given: NewExecution | None = None) -> Execution:
     """Start an execution in a transaction of its own."""
-    with transaction(storage, ORGANIZATION, Transaction.START) as connection:
-        return executions.start(connection, given or new(), clock)
+    wanted = given or new()
+    with transaction(storage, wanted.organization_id, Transaction.START) as connection:
+        return executions.start(connection, wanted, clock)
 
 
 def claimed(storage: Storage, clock: Clock, given: NewExecution | None = None, *, worker: str = "w1") -> Owner:
     """Start an execution and claim it."""
-    return executions.claim(storage, ORGANIZATION, started(storage, clock, given).id, Lease(worker), clock)
+    found = started(storage, clock, given)
+    return executions.claim(storage, found.organization_id, found.id, Lease(worker), clock)
 
 
 def finished(storage: Storage, owner: Owner, status: Status, now: str) -> bool:

@@ -1,5 +1,6 @@
 """Several pretend workers and people at one execution, in any order, against a model of a few lines."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +26,7 @@ from tests.journals import (
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
-from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import POISON_LIMIT, Lease
 from lithograph.durable.status import TRANSITIONS, Status
@@ -60,12 +61,13 @@ class DurableMachine(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.storage = open_storage(f"sqlite:///{Path(self.folder.name)}/graph.db")
         self.clock = SetClock()
-        self.commit = SqliteCommit(self.storage, self.clock)
+        self.stack = ExitStack()
+        self.commit = self.stack.enter_context(committing(self.storage, self.clock))
         self.owners: list[Owner] = []
         self.past: list[tuple[ExecutionId, Model]] = []
 
     def teardown(self) -> None:
-        self.commit.close()
+        self.stack.close()
         self.storage.close()
         self.folder.cleanup()
 

@@ -25,7 +25,7 @@ def budget(
     """
     place = place_of(db, organization)
 
-    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.database_clock import clock_of
     from lithograph.resilience.budget import Limits
     from lithograph.workflow.spending import account_of, limit_organization
 
@@ -35,7 +35,7 @@ def budget(
     setting = unlimited or limits != Limits()
     with place.open(create=setting) as storage:
         if setting:
-            limit_organization(storage, place.organization_id, limits, SystemClock())
+            limit_organization(storage, place.organization_id, limits, clock_of(storage))
         account = account_of(storage, place.organization_id)
     lines = (
         f"organisation  {place.organization_id}",

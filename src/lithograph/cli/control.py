@@ -51,7 +51,7 @@ def pause(
     place = place_of(db, organization)
 
     from lithograph.durable import signals
-    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.database_clock import clock_of
     from lithograph.durable.lookup import find
     from lithograph.durable.status import Status
 
@@ -62,9 +62,9 @@ def pause(
         if found.status is Status.SUSPENDED and not goes_on:
             tell(f"execution {found.id} is suspended already; {place.command('resume', found.id)} lets it go on")
             return ExitCode.COMPLETED
-        if not (found.status.terminal or goes_on) and (alone or _is_free(found)):
+        if not (found.status.terminal or goes_on) and (alone or _is_free(storage, found)):
             raise StateError(f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause")
-        signals.send(storage, place.organization_id, found.id, signals.PAUSE, SystemClock())
+        signals.send(storage, place.organization_id, found.id, signals.PAUSE, clock_of(storage))
     tell(f"execution {found.id} is asked to pause; {place.command('resume', found.id)} lets it go on")
     return ExitCode.COMPLETED
 
@@ -79,19 +79,18 @@ def cancel(
     place = place_of(db, organization)
 
     from lithograph.durable import executions, signals
-    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.database_clock import clock_of
     from lithograph.durable.lookup import find
     from lithograph.durable.status import Status
 
-    clock = SystemClock()
     with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
         with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, execution)
-        if alone or _is_free(found):
-            executions.change(storage, place.organization_id, found.id, Status.CANCELLED, clock)
+        if alone or _is_free(storage, found):
+            executions.change(storage, place.organization_id, found.id, Status.CANCELLED, clock_of(storage))
             tell(f"execution {found.id} is cancelled")
         else:
-            signals.send(storage, place.organization_id, found.id, signals.CANCEL, clock)
+            signals.send(storage, place.organization_id, found.id, signals.CANCEL, clock_of(storage))
             tell(f"execution {found.id} is asked to cancel")
     return ExitCode.COMPLETED
 
@@ -116,13 +115,15 @@ def signal(
         raise UsageError("the signal has no name; give one")
 
     from lithograph.durable import signals
-    from lithograph.durable.clock import SystemClock
+    from lithograph.durable.database_clock import clock_of
     from lithograph.durable.lookup import find
 
     with place.open() as storage:
         with storage.read(place.organization_id) as connection:
             found = find(connection, place.organization_id, execution)
-        new = signals.send(storage, place.organization_id, found.id, name, SystemClock(), payload=value, client_key=key)
+        new = signals.send(
+            storage, place.organization_id, found.id, name, clock_of(storage), payload=value, client_key=key
+        )
     if new:
         tell(f"signal {name} was sent to execution {found.id}")
     else:
@@ -222,8 +223,14 @@ def _instead(found: "Execution") -> str:
 
 @contextmanager
 def _nobody_works(storage: "Storage", lease_seconds: float) -> Iterator[bool]:
-    """Give whether no process works on the database, and see to it that none begins to meanwhile."""
-    lock = lock_of(storage, lease_seconds)
+    """Give whether no process works on the database, and see to it that none begins to meanwhile.
+
+    On a server nobody can say: what an execution's own lease says counts.
+    """
+    if storage.path is None:
+        yield False
+        return
+    lock = lock_of(storage.path, lease_seconds)
     try:
         lock.acquire()
     except UsageError:
@@ -235,8 +242,9 @@ def _nobody_works(storage: "Storage", lease_seconds: float) -> Iterator[bool]:
         lock.release()
 
 
-def _is_free(found: "Execution") -> bool:
-    from lithograph.durable.clock import SystemClock, timestamp
+def _is_free(storage: "Storage", found: "Execution") -> bool:
+    from lithograph.durable.clock import timestamp
+    from lithograph.durable.database_clock import clock_of
     from lithograph.durable.executions import unowned
 
-    return unowned(found, timestamp(SystemClock().now()))
+    return unowned(found, timestamp(clock_of(storage).now()))

@@ -124,11 +124,13 @@ class _Reader:
 
     async def follow(self) -> None:
         """Print what there is and what comes, while somebody reads it."""
-        from lithograph.durable.clock import SystemClock
+        from lithograph.durable.database_clock import clock_of
         from lithograph.durable.events import follow
 
         execution = self._execution
-        coming = follow(self._storage, execution.organization_id, execution.id, SystemClock(), after=self.after)
+        coming = follow(
+            self._storage, execution.organization_id, execution.id, clock_of(self._storage), after=self.after
+        )
         async for event in coming:
             if not self._print(event):
                 return

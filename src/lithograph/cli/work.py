@@ -10,9 +10,11 @@ from lithograph.cli import StoppedError
 from lithograph.cli.errors import ExitCode, one_line
 from lithograph.cli.options import Place
 from lithograph.cli.output import Destination, tell
-from lithograph.errors import IncompleteError, UsageError
+from lithograph.errors import IncompleteError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lithograph.cli.progress import Watch
     from lithograph.domain.result import ExtractionResult
     from lithograph.durable.executions import Execution
@@ -128,28 +130,30 @@ def _introduce(watch: "Watch", execution: "Execution") -> None:
 
 @contextmanager
 def working(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
-    """Give what this process needs to run executions, while no other may.
+    """Give what this process needs to run executions: on a file while no other may, on a server beside others.
 
-    Raises `UsageError` when another process works on the database.
+    Raises `UsageError` when another process works on the file.
     """
     import os
     import socket
 
-    from lithograph.durable.clock import SystemClock, system_random
+    from lithograph.durable.clock import system_random
+    from lithograph.durable.database_clock import clock_of
     from lithograph.durable.executions import Lease
     from lithograph.durable.run import Worker
 
-    lock = lock_of(storage, lease_seconds)
-    lease = Lease(owner=f"{socket.gethostname()}:{os.getpid()}", seconds=lease_seconds, sole=True)
+    clock, name = clock_of(storage), f"{socket.gethostname()}:{os.getpid()}"
+    if storage.path is None:
+        yield Worker(storage, clock, system_random(), Lease(name, lease_seconds))
+        return
+    lock = lock_of(storage.path, lease_seconds)
     with lock:
-        yield Worker(storage, SystemClock(), system_random(), lease, beat=lock.beat)
+        yield Worker(storage, clock, system_random(), Lease(name, lease_seconds, sole=True), beat=lock.beat)
 
 
-def lock_of(storage: "Storage", lease_seconds: float) -> "WorkerLock":
-    """Return the lock of a database; raises `UsageError` for one that has none."""
+def lock_of(database: "Path", lease_seconds: float) -> "WorkerLock":
+    """Return the lock of an SQLite file."""
     from lithograph.durable.clock import SystemClock
     from lithograph.storage.lock import WorkerLock
 
-    if storage.path is None:
-        raise UsageError(f"{storage.name} is a server: this version runs executions on an SQLite file only")
-    return WorkerLock(storage.path, lease=lease_seconds, clock=SystemClock().now)
+    return WorkerLock(database, lease=lease_seconds, clock=SystemClock().now)

@@ -3,10 +3,11 @@
 from typing import Protocol
 
 import anyio.to_thread
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.writes import CacheRow, Owner, Write
+from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import response_cache
 
@@ -47,10 +48,9 @@ class StoredResponses:
 
     def _get(self, key: str) -> str | None:
         c = response_cache.c
-        response = func.json(c.response) if self._storage.dialect == "sqlite" else c.response
         mine = (c.organization_id == self._owner.organization_id) & (c.key == key)
         with self._storage.read(self._owner.organization_id) as connection:
-            found: str | None = connection.execute(select(response).where(mine)).scalar()
+            found: str | None = connection.execute(select(json_text(c.response)).where(mine)).scalar()
         return found
 
     def put(self, key: str, response: str) -> None:

@@ -1,181 +1,34 @@
-"""One group commit on SQLite: many tasks' results in one transaction, each fenced by its own epoch.
+"""How a process commits groups of writes, on whatever database it has."""
 
-The statements are written for the database's driver, since they decide what an activity costs.
-"""
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
-
-from lithograph.domain.usage import Usage
-from lithograph.durable.clock import Clock, timestamp
-from lithograph.durable.crashpoints import Moment, Transaction, reached
-from lithograph.durable.status import Status
-from lithograph.durable.writes import Owner, Write
-from lithograph.errors import FencedError
+from lithograph.durable.clock import Clock
+from lithograph.durable.group import CommitGroup
+from lithograph.durable.journal import JournalWriter
 from lithograph.storage.open import Storage
 
-if TYPE_CHECKING:
-    from sqlite3 import Cursor
 
-_STATE = "SELECT epoch, status, last_seq FROM workflow_execution WHERE id = ?"
-_ACTIVITY = """
-INSERT INTO workflow_activity (organization_id, execution_id, activity_name, status, input_hash, result, error, attempt,
-                               usage, epoch, started_at, completed_at, duration_ms)
-VALUES {rows}
-ON CONFLICT (execution_id, activity_name) DO UPDATE
-SET status = excluded.status, input_hash = excluded.input_hash, result = excluded.result, error = excluded.error,
-    attempt = excluded.attempt, usage = excluded.usage, epoch = excluded.epoch, started_at = excluded.started_at,
-    completed_at = excluded.completed_at, duration_ms = excluded.duration_ms
-"""
-_EVENT = """
-INSERT INTO workflow_event (organization_id, execution_id, seq, type, payload, created_at) VALUES {rows}
-"""
-_CACHE = """
-INSERT INTO response_cache (organization_id, key, response, created_at) VALUES {rows} ON CONFLICT DO NOTHING
-"""
-_TOUCH = """
-UPDATE workflow_execution
-SET last_seq = ?, last_activity_name = coalesce(?, last_activity_name), updated_at = ?,
-    lease_expires_at = coalesce(?, lease_expires_at),
-    spent_tokens = coalesce(?, spent_tokens), spent_cost_usd = coalesce(?, spent_cost_usd)
-WHERE id = ?
-"""
+@contextmanager
+def committing(storage: Storage, clock: Clock) -> Iterator[CommitGroup]:
+    """Give what commits groups, through a connection of its own."""
+    if storage.dialect == "sqlite":
+        from lithograph.durable.commit_sqlite import SqliteCommit
 
-_TOGETHER = 10
-"""Rows in one statement: fewer cost more calls, more cost longer statements."""
+        with closing(SqliteCommit(storage, clock)) as commit:
+            yield commit
+        return
+    from lithograph.durable.commit_postgres import PostgresCommit
 
-CommitGroup = Callable[[Sequence[Write]], list[FencedError | None]]
-"""Commits a group and says of each write whether it was fenced off; raises `StorageError` when nothing was committed.
-"""
+    with closing(PostgresCommit(storage, clock)) as elsewhere:
+        yield elsewhere
 
 
-@dataclass(slots=True)
-class _State:
-    """An execution's row as this transaction sees it, and what the group adds to it."""
+@contextmanager
+def journal(storage: Storage, clock: Clock) -> Iterator[JournalWriter]:
+    """Give a writer that ends with this. To be entered on the loop that uses it.
 
-    epoch: int
-    running: bool
-    seq: int
-    last_activity: str | None = None
-    lease_until: str | None = None
-    spent: Usage | None = None
-    touched: bool = False
-
-
-@dataclass(slots=True)
-class _Group:
-    """The rows of a group, table by table, so that each table is written by one statement."""
-
-    now: str
-    states: dict[str, _State] = field(default_factory=dict)
-    activities: list[tuple[Any, ...]] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
-    cached: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def add(self, write: Write) -> FencedError | None:
-        owner = write.owner
-        state = self.states[owner.execution_id]
-        if not state.running or state.epoch != owner.epoch:
-            return fenced(owner)
-        state.touched = True
-        state.lease_until = write.lease_until or state.lease_until
-        state.spent = write.spent or state.spent
-        for row in write.activities:
-            state.last_activity = row.name
-            self.activities.append(
-                (owner.organization_id, owner.execution_id, row.name, row.status, row.input_hash, row.result, row.error,
-                 row.attempt, row.usage, owner.epoch, row.started_at, row.completed_at, row.duration_ms)
-            )  # fmt: skip
-        for event in write.events:
-            state.seq += 1
-            self.events.append(
-                (owner.organization_id, owner.execution_id, state.seq, event.type, event.payload, self.now)
-            )
-        self.cached += [(owner.organization_id, row.key, row.response, self.now) for row in write.cached]
-        return None
-
-
-def _spending(spent: Usage | None) -> tuple[int | None, float | None]:
-    return (None, None) if spent is None else (spent.tokens, spent.cost_usd)
-
-
-def fenced(owner: Owner) -> FencedError:
-    """Return the error for a worker whose epoch is over."""
-    return FencedError(
-        f"execution {owner.execution_id} is no longer this worker's: another one took it, or it was ended"
-    )
-
-
-class _Insert:
-    """A statement that writes rows of `width` values, several at a time."""
-
-    def __init__(self, statement: str, width: int) -> None:
-        row = f"({', '.join('?' * width)})"
-        self._one, self._several = (statement.format(rows=", ".join([row] * count)) for count in (1, _TOGETHER))
-
-    def run(self, cursor: "Cursor", rows: Sequence[tuple[Any, ...]]) -> None:
-        whole = len(rows) - len(rows) % _TOGETHER
-        for first in range(0, whole, _TOGETHER):
-            cursor.execute(self._several, tuple(chain.from_iterable(rows[first : first + _TOGETHER])))
-        for row in rows[whole:]:
-            cursor.execute(self._one, row)
-
-
-_ACTIVITIES, _EVENTS, _CACHED = _Insert(_ACTIVITY, 13), _Insert(_EVENT, 6), _Insert(_CACHE, 4)
-
-
-class SqliteCommit:
-    """Commits groups of writes through a connection of its own. Used by one thread at a time."""
-
-    def __init__(self, storage: Storage, clock: Clock) -> None:
-        self._storage = storage
-        self._clock = clock
-        self._raw = storage.engine.raw_connection()
-        # Every row of a group is of an execution that the same transaction has seen.
-        self._raw.cursor().execute("PRAGMA foreign_keys = OFF")
-
-    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
-        """Commit `writes` in one transaction; see `CommitGroup`."""
-        reached(Transaction.JOURNAL, Moment.BEFORE)
-        with self._storage.translated(), self._storage.writing:
-            cursor = cast("Cursor", self._raw.cursor())
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                verdicts = self._write(cursor, writes)
-                reached(Transaction.JOURNAL, Moment.INSIDE)
-                cursor.execute("COMMIT")
-            except BaseException:
-                if cursor.connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-            finally:
-                cursor.close()
-        reached(Transaction.JOURNAL, Moment.AFTER)
-        return verdicts
-
-    def _write(self, cursor: "Cursor", writes: Sequence[Write]) -> list[FencedError | None]:
-        group = _Group(timestamp(self._clock.now()))
-        for execution_id in {write.owner.execution_id for write in writes}:
-            row = cursor.execute(_STATE, (execution_id,)).fetchone()
-            epoch, status, seq = row or (-1, "", 0)
-            group.states[execution_id] = _State(epoch, status == Status.RUNNING, seq)
-        verdicts = [group.add(write) for write in writes]
-        _ACTIVITIES.run(cursor, group.activities)
-        _EVENTS.run(cursor, group.events)
-        _CACHED.run(cursor, group.cached)
-        cursor.executemany(
-            _TOUCH,
-            [
-                (state.seq, state.last_activity, group.now, state.lease_until, *_spending(state.spent), execution_id)
-                for execution_id, state in group.states.items()
-                if state.touched
-            ],
-        )
-        return verdicts
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._raw.cursor().execute("PRAGMA foreign_keys = ON")
-        self._raw.close()
+    On a file it may commit on the loop while the disk is quick; a server may be away for a while.
+    """
+    with committing(storage, clock) as commit, JournalWriter(commit, on_loop=storage.dialect == "sqlite") as writer:
+        yield writer

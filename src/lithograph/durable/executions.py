@@ -15,6 +15,7 @@ from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.status import Status, check_transition
 from lithograph.durable.writes import Owner
 from lithograph.errors import IncompleteError, StateError, UsageError
+from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import organization, workflow_event, workflow_execution
 
@@ -44,6 +45,7 @@ class Execution:
     lease_expires_at: str | None
     recovery_count: int
     waiting_for: str | None
+    parent_id: ExecutionId | None
     spent_tokens: int
     spent_cost_usd: float
     created_at: str
@@ -64,6 +66,9 @@ class NewExecution:
     workflow_version: int
     key: str
     input: Mapping[str, Any]
+    parent_id: ExecutionId | None = None
+    waiting_for: str | None = None
+    """What has to come before a worker looks at it."""
 
 
 def start(connection: "Connection", new: NewExecution, clock: Clock) -> Execution:
@@ -86,10 +91,11 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
         generation = connection.execute(earlier).scalar_one()
     execution_id = digest("execution", new.organization_id, new.workflow_type, new.key, generation)
     connection.execute(
-        insert(organization).prefix_with("OR IGNORE", dialect="sqlite"), {"id": new.organization_id, "created_at": now}
+        insert_into(connection, organization).on_conflict_do_nothing(),
+        {"id": new.organization_id, "created_at": now},
     )
     connection.execute(
-        insert(workflow_execution),
+        insert_into(connection, workflow_execution).on_conflict_do_nothing(),
         {
             "organization_id": new.organization_id,
             "id": execution_id,
@@ -98,11 +104,15 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
             "status": Status.PENDING,
             "input": new.input,
             "idempotency_key": new.key,
+            "parent_id": new.parent_id,
+            "waiting_for": new.waiting_for,
             "created_at": now,
             "updated_at": now,
         },
     )
-    return get(connection, new.organization_id, ExecutionId(execution_id))
+    made = started(connection, new)  # by whoever was first, where two have begun it at the same time
+    assert made is not None  # noqa: S101  # it is there, in this transaction
+    return made
 
 
 def started(connection: "Connection", new: NewExecution) -> Execution | None:
@@ -113,12 +123,16 @@ def started(connection: "Connection", new: NewExecution) -> Execution | None:
     return None if found is None else _execution(found)
 
 
-def get(connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:
-    """Return one execution; raises `UsageError` when the organisation has none of that id."""
+def get(
+    connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId, *, lock: bool = False
+) -> Execution:
+    """Return one execution; raises `UsageError` when the organisation has none of that id.
+
+    With `lock` nobody else changes it until the transaction ends.
+    """
     c = workflow_execution.c
-    found = connection.execute(
-        select(*_COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
-    ).first()
+    query = select(*_COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
+    found = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
     if found is None:
         raise UsageError(f"there is no execution {execution_id}: `litho list` shows those there are")
     return _execution(found)
@@ -164,7 +178,7 @@ def claim(
     `StateError` when it cannot be taken, `IncompleteError` when it was recovered too often and is failed now.
     """
     with transaction(storage, organization_id, Transaction.CLAIM) as connection:
-        found = get(connection, organization_id, execution_id)
+        found = get(connection, organization_id, execution_id, lock=True)
         moment = clock.now()
         now = timestamp(moment)
         recovering = _takeable(found, lease, now, resume=resume)
@@ -225,7 +239,7 @@ def finish(
     """
     c = workflow_execution.c
     mine = (c.id == owner.execution_id) & (c.epoch == owner.epoch) & (c.status == Status.RUNNING)
-    found = connection.execute(select(*_COLUMNS).where(mine)).first()
+    found = connection.execute(select(*_COLUMNS).where(mine).with_for_update(key_share=True)).first()
     if found is None:
         return False
     ended = {"completed_at": now} if status.terminal else {}
@@ -256,7 +270,7 @@ def change(
     status does not allow it.
     """
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:
-        found = get(connection, organization_id, execution_id)
+        found = get(connection, organization_id, execution_id, lock=True)
         check_transition(execution_id, found.status, wanted)
         now = timestamp(clock.now())
         values: dict[str, Any] = {"status": wanted, "epoch": found.epoch + 1, "lease_owner": None}

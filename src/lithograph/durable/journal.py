@@ -17,7 +17,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from lithograph.durable.commit import CommitGroup
+from lithograph.durable.group import CommitGroup
 from lithograph.durable.writes import Write
 
 _LARGEST_GROUP = 1_000
@@ -44,8 +44,9 @@ class _Waiting:
 class JournalWriter:
     """Commits groups in a thread of its own, one transaction at a time. A context manager, used on one loop."""
 
-    def __init__(self, commit: CommitGroup) -> None:
-        self._commit = commit
+    def __init__(self, commit: CommitGroup, *, on_loop: bool = True) -> None:
+        """With `on_loop` small groups may be committed on the loop, where they come from."""
+        self._commit, self._on_loop = commit, on_loop
         self._queue: dict[object, _Waiting] = {}
         self._changed = threading.Condition()
         self._wanted = self._ended = self._busy = self._looking = False
@@ -108,7 +109,7 @@ class JournalWriter:
                 self._loop.call_soon(self._look, size)
                 return
             self._looking = False
-            idle = not (self._busy or self._wanted)
+            idle = self._on_loop and not (self._busy or self._wanted)
             if not (idle and size <= _SMALL_GROUP and self._lasted < _QUICK):
                 self._wanted = True
                 self._changed.notify()

@@ -3,22 +3,23 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions, signals
 from lithograph.durable.activities import Codec, Finished, JournaledActivities
 from lithograph.durable.clock import Clock, timestamp
-from lithograph.durable.commit import SqliteCommit, fenced
+from lithograph.durable.commit import journal
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Lease
+from lithograph.durable.group import fenced
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus, Owner, Write
@@ -33,6 +34,7 @@ from lithograph.errors import (
 )
 from lithograph.resilience.budget import Budget
 from lithograph.resilience.retry import RetryPolicy
+from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 
@@ -194,7 +196,7 @@ def journaling(worker: Worker) -> Iterator[JournalWriter]:
     if worker.writer is not None:
         yield worker.writer
         return
-    with closing(SqliteCommit(worker.storage, worker.clock)) as commit, JournalWriter(commit) as writer:
+    with journal(worker.storage, worker.clock) as writer:
         yield writer
 
 
@@ -202,8 +204,7 @@ def _load(storage: Storage, owner: Owner) -> dict[str, Finished]:
     c = workflow_activity.c
     done = (c.execution_id == owner.execution_id) & (c.status == ActivityStatus.COMPLETED)
     with storage.read(owner.organization_id) as connection:
-        as_text = func.json(c.result) if storage.dialect == "sqlite" else c.result
-        rows = connection.execute(select(c.activity_name, c.input_hash, as_text).where(done))
+        rows = connection.execute(select(c.activity_name, c.input_hash, json_text(c.result)).where(done))
         return {name: Finished(key, result) for name, key, result in rows}
 
 
@@ -310,7 +311,10 @@ class _Run:
         return outcome.status
 
     def _has_come(self, connection: "Connection", name: str | None) -> bool:
-        return name is not None and signals.first(connection, self._owner, name) is not None
+        if name is None:
+            return False
+        executions.get(connection, self._owner.organization_id, self._owner.execution_id, lock=True)
+        return signals.first(connection, self._owner, name) is not None
 
 
 def _waits_for(blocked: BlockedError | None) -> str | None:

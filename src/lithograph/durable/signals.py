@@ -51,7 +51,7 @@ def send(
     if name in (BUDGET, PROVIDER):
         raise UsageError(f"{name} is no signal that can be sent: `litho resume` lets an execution go on")
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:
-        found = get(connection, organization_id, execution_id)
+        found = get(connection, organization_id, execution_id, lock=True)
         if found.status.terminal:
             raise StateError(f"execution {execution_id} is {found.status}: it takes no signals any more")
         now = timestamp(clock.now())

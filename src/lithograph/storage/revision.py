@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from lithograph.errors import UsageError
 from lithograph.storage.schema import metadata
 
-HEAD: Final = "0002"
+HEAD: Final = "0004"
 """The newest revision under `migrations/versions`; a test compares them."""
 
 VERSION_TABLE: Final = "alembic_version"

@@ -2,7 +2,9 @@
 
     organization --- document --- ontology            what was given
         |
+        |--- api_key                                  who may act for it over HTTP
     workflow_execution                                one piece of work: its status, its owner, its epoch
+        |--- batch_document                           what a batch is made of
         |--- workflow_activity                        the journal: what each named activity gave
         |--- workflow_event                           what happened, numbered without gaps
         |--- workflow_signal                          what people ask of it while it runs
@@ -15,8 +17,6 @@ JSONB on PostgreSQL. Tables are changed by migrations only; a test compares them
 """
 
 from sqlalchemy import (
-    JSON,
-    BigInteger,
     Boolean,
     Column,
     Float,
@@ -28,8 +28,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from lithograph.storage.columns import Document, Number, Time
 
 metadata = MetaData(
     naming_convention={
@@ -39,10 +41,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-Document = JSON().with_variant(JSONB(), "postgresql")
-Time = Text().with_variant(TIMESTAMP(timezone=True), "postgresql")
-Number = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def _organization() -> Column[str]:
@@ -56,6 +54,23 @@ organization = Table(
     Column("created_at", Time, nullable=False),
     Column("max_tokens", Number),
     Column("max_cost_usd", Float),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    _organization(),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("scopes", Document, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time),
+    Column("revoked_at", Time),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("hash"),
+    Index(None, "organization_id"),
+    ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
 )
 
 document = Table(
@@ -112,7 +127,28 @@ workflow_execution = Table(
     UniqueConstraint("organization_id", "workflow_type", "idempotency_key"),
     Index(None, "organization_id", "created_at"),
     Index(None, "status", "lease_expires_at"),
+    Index(
+        "ix_workflow_execution_own_created_at",
+        "organization_id",
+        "created_at",
+        sqlite_where=column("parent_id").is_(None),
+        postgresql_where=column("parent_id").is_(None),
+    ),
     Index(None, "parent_id"),
+)
+
+batch_document = Table(
+    "batch_document",
+    metadata,
+    _organization(),
+    Column("batch_id", Text, nullable=False),
+    Column("position", Number, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("execution_id", Text),
+    Column("error", Text),
+    PrimaryKeyConstraint("batch_id", "position"),
+    Index(None, "execution_id"),
+    ForeignKeyConstraint(["batch_id"], ["workflow_execution.id"], ondelete="CASCADE"),
 )
 
 _EXECUTION = ("execution_id",), ("workflow_execution.id",)

@@ -17,6 +17,8 @@ from lithograph.domain.ids import OrganizationId
 APP: Final = "lithograph_app"
 WORKER: Final = "lithograph_worker"
 SYSTEM: Final = "lithograph_system"
+QUEUE: Final = "lithograph_queue"
+"""The schema that the queue is in."""
 SETTING: Final = "lithograph.organization"
 """The transaction-local setting that policies compare with `organization_id`."""
 

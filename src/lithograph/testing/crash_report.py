@@ -13,6 +13,7 @@ from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.executions import Execution, listed
 from lithograph.durable.writes import ActivityStatus
 from lithograph.graph.export.result_json import canonical_bytes
+from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import (
     entity,
@@ -146,7 +147,7 @@ def contents_of(storage: Storage) -> Contents:
     with storage.read(DEFAULT_ORGANIZATION) as connection:
         executions = listed(connection, DEFAULT_ORGANIZATION, limit=_MOST)
         c = workflow_activity.c
-        result = func.coalesce(func.json(c.result) if storage.dialect == "sqlite" else c.result, "null")
+        result = func.coalesce(json_text(c.result), "null")
         rows = connection.execute(select(c.execution_id, c.activity_name, c.status, c.input_hash, result, c.epoch))
         activities = {
             (execution, name): Activity(ActivityStatus(status), key, _hash(text), epoch)

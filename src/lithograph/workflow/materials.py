@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import select
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
 from lithograph.errors import UsageError
 from lithograph.ontology.model import Ontology
+from lithograph.storage.columns import insert_into, json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import document as documents
 from lithograph.storage.schema import ontology as ontologies
@@ -24,7 +25,8 @@ def keep_document(connection: "Connection", document: Document, now: str) -> Non
     values = {
         name: getattr(document, name) for name in ("organization_id", "id", "sha256", "source", "media_type", "text")
     }
-    connection.execute(insert(documents), {**values, "created_at": now})
+    new = insert_into(connection, documents).on_conflict_do_nothing()
+    connection.execute(new, {**values, "created_at": now})
 
 
 def keep_ontology(connection: "Connection", organization_id: OrganizationId, ontology: Ontology, now: str) -> None:
@@ -40,7 +42,7 @@ def keep_ontology(connection: "Connection", organization_id: OrganizationId, ont
         "body": msgspec.to_builtins(ontology),
         "created_at": now,
     }
-    connection.execute(insert(ontologies), values)
+    connection.execute(insert_into(connection, ontologies).on_conflict_do_nothing(), values)
 
 
 def document_of(storage: Storage, organization_id: OrganizationId, document_id: DocumentId) -> Document:
@@ -60,10 +62,9 @@ def document_of(storage: Storage, organization_id: OrganizationId, document_id: 
 def ontology_of(storage: Storage, organization_id: OrganizationId, content_hash: str) -> Ontology:
     """Return an ontology; raises `UsageError` when the organisation has none of that content hash."""
     c = ontologies.c
-    body = func.json(c.body) if storage.dialect == "sqlite" else c.body
     with storage.read(organization_id) as connection:
         found = connection.execute(
-            select(body).where(c.organization_id == organization_id, c.content_hash == content_hash)
+            select(json_text(c.body)).where(c.organization_id == organization_id, c.content_hash == content_hash)
         ).scalar()
     if found is None:
         raise UsageError(f"there is no ontology with the content hash {content_hash}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import anyio
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from lithograph.domain.document import Document
 from lithograph.domain.result import ExtractionResult
@@ -27,6 +27,7 @@ from lithograph.extraction.extractor import (
 from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
+from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 from lithograph.workflow.fragments import FragmentCodec
@@ -66,8 +67,9 @@ class Replay:
 def replay(storage: Storage, execution: Execution) -> Replay:
     """Return what the journal has about an execution."""
     c = workflow_activity.c
-    as_text = func.json(c.result) if storage.dialect == "sqlite" else c.result
-    query = select(c.activity_name, c.status, as_text, c.error, c.attempt).where(c.execution_id == execution.id)
+    query = select(c.activity_name, c.status, json_text(c.result), c.error, c.attempt).where(
+        c.execution_id == execution.id
+    )
     completed: dict[str, str] = {}
     failed: dict[str, tuple[str, int]] = {}
     with storage.read(execution.organization_id) as connection:

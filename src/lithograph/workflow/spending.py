@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lithograph.domain.ids import OrganizationId
 from lithograph.domain.usage import Usage
@@ -15,6 +14,7 @@ from lithograph.durable.journal import JournalWriter
 from lithograph.durable.run import Worker
 from lithograph.durable.writes import Owner, Write
 from lithograph.resilience.budget import Budget, Limits
+from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import organization, workflow_execution
 
@@ -65,11 +65,10 @@ def account_of(storage: Storage, organization_id: OrganizationId) -> Account:
 
 def limit_organization(storage: Storage, organization_id: OrganizationId, limits: Limits, clock: Clock) -> None:
     """Set what an organisation may spend; it is made when it is new."""
-    insert = sqlite.insert if storage.dialect == "sqlite" else postgresql.insert
     allowed = {"max_tokens": limits.tokens, "max_cost_usd": limits.cost_usd}
     row = {"id": organization_id, "created_at": timestamp(clock.now()), **allowed}
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:
-        statement = insert(organization).values(row)
+        statement = insert_into(connection, organization).values(row)
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=allowed))
 
 

@@ -1,6 +1,6 @@
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
@@ -10,7 +10,7 @@ from tests.journals import PlainCodec, SetClock, activities, claimed, events, ki
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.activities import Finished, Gate, JournaledActivities, current_activity, input_hash
-from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.commit import committing
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.writes import Owner
 from lithograph.errors import (
@@ -52,7 +52,7 @@ async def journaled(
     overrides: Mapping[str, RetryPolicy] | None = None,
     seed: int = 0,
 ) -> AsyncIterator[JournaledActivities]:
-    with closing(SqliteCommit(storage, clock)) as commit, JournalWriter(commit) as writer:
+    with committing(storage, clock) as commit, JournalWriter(commit) as writer:
         yield JournaledActivities(
             owner=owner,
             writer=writer,

@@ -1,6 +1,4 @@
 import threading
-from contextlib import closing
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -10,7 +8,7 @@ from tests.journals import ORGANIZATION, SetClock, claimed, events, finished, ga
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions
 from lithograph.durable.clock import timestamp
-from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.commit import committing
 from lithograph.durable.events import Event, events_after, follow
 from lithograph.durable.executions import Lease
 from lithograph.durable.status import Status
@@ -28,7 +26,7 @@ def told(owner: Owner, *names: str) -> Write:
 def test_events_are_numbered_without_gaps_whoever_writes_them(storage: Storage) -> None:
     mine, theirs = claimed(storage, CLOCK), claimed(storage, CLOCK, new("two"))
     execution = ExecutionId(mine.execution_id)
-    with closing(SqliteCommit(storage, CLOCK)) as commit:
+    with committing(storage, CLOCK) as commit:
         commit([told(mine, "a", "b"), told(theirs, "x"), told(mine, "c")])
         again = executions.claim(storage, ORGANIZATION, execution, Lease("w2", sole=True), CLOCK)
         commit([told(mine, "lost"), told(again, "d")])
@@ -43,7 +41,7 @@ def test_events_are_numbered_without_gaps_whoever_writes_them(storage: Storage) 
 def test_a_page_goes_on_where_the_last_one_ended(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     execution = ExecutionId(owner.execution_id)
-    with closing(SqliteCommit(storage, CLOCK)) as commit:
+    with committing(storage, CLOCK) as commit:
         commit([told(owner, *(f"e{number}" for number in range(10)))])
     after, found = 0, list[Event]()
     with storage.read(ORGANIZATION) as connection:
@@ -60,14 +58,14 @@ def test_another_organisation_sees_none(storage: Storage) -> None:
         assert events_after(connection, OrganizationId("else"), ExecutionId(owner.execution_id), 0) == []
 
 
-async def test_followers_see_each_event_once_in_order_while_others_write(storage: Storage, tmp_path: Path) -> None:
+async def test_followers_see_each_event_once_in_order_while_others_write(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     execution = ExecutionId(owner.execution_id)
     seen: list[list[int]] = [[], [], []]
     halfway = threading.Event()
 
     async def watch(place: int, after: int) -> None:
-        with open_storage(f"sqlite:///{tmp_path}/graph.db") as mine:
+        with open_storage(storage.url) as mine:
             async for event in follow(mine, ORGANIZATION, execution, SetClock(), after=after):
                 seen[place].append(event.seq)
                 if event.seq > 50:
@@ -76,7 +74,7 @@ async def test_followers_see_each_event_once_in_order_while_others_write(storage
     def write() -> None:
         writer = owner
         for round_ in range(2):
-            with closing(SqliteCommit(storage, CLOCK)) as commit:
+            with committing(storage, CLOCK) as commit:
                 for number in range(60):
                     commit([told(writer, f"event.{round_}.{number}")])
             if round_ == 0:

@@ -1,12 +1,10 @@
-from contextlib import closing
-
 import pytest
 from tests.journals import ORGANIZATION, SetClock, claimed, count, events, finished, kinds, new, seen, started
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions
 from lithograph.durable.clock import timestamp
-from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import POISON_LIMIT, Lease, change, claim
 from lithograph.durable.status import TRANSITIONS, Status
@@ -93,7 +91,7 @@ def test_a_running_execution_is_taken_only_when_its_lease_has_run_out(storage: S
 
 def test_a_heartbeat_prolongs_the_lease(storage: Storage, clock: SetClock) -> None:
     owner = claimed(storage, clock)
-    with closing(SqliteCommit(storage, clock)) as commit:
+    with committing(storage, clock) as commit:
         assert commit([Write(owner, lease_until=timestamp(clock.now() + 60))]) == [None]
     clock.time += 50
     with pytest.raises(StateError):
@@ -135,7 +133,7 @@ def test_an_execution_that_has_ended_cannot_be_taken(storage: Storage, clock: Se
 def test_an_execution_that_kills_its_workers_is_failed(storage: Storage, clock: SetClock) -> None:
     owner = claimed(storage, clock)
     execution = ExecutionId(owner.execution_id)
-    with closing(SqliteCommit(storage, clock)) as commit:
+    with committing(storage, clock) as commit:
         commit([Write(owner, activities=(ActivityRow("mentions/c7", ActivityStatus.RUNNING, "hash", 1, NOW),))])
     for _ in range(POISON_LIMIT):
         owner = claim(storage, ORGANIZATION, execution, Lease("w", sole=True), clock)
@@ -147,7 +145,7 @@ def test_an_execution_that_kills_its_workers_is_failed(storage: Storage, clock: 
     assert found.status is Status.FAILED
     assert found.error is not None
     assert kinds(storage, execution)[-1] == "execution.failed"
-    with closing(SqliteCommit(storage, clock)) as commit:
+    with committing(storage, clock) as commit:
         assert commit([Write(owner, events=(EventRow("late", "{}"),))]) != [None]
 
     change(storage, ORGANIZATION, execution, Status.PENDING, clock)

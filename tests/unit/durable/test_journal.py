@@ -2,16 +2,31 @@ import random
 import sqlite3
 import threading
 from collections.abc import Sequence
-from contextlib import closing
 
 import anyio
 import anyio.lowlevel
+import psycopg
 import pytest
-from tests.journals import SetClock, activities, claimed, count, events, finished, gapless, kinds, new, seen, until
+from sqlalchemy import select
+from tests.journals import (
+    ORGANIZATION,
+    SetClock,
+    activities,
+    claimed,
+    count,
+    events,
+    finished,
+    gapless,
+    kinds,
+    new,
+    seen,
+    until,
+)
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.clock import timestamp
-from lithograph.durable.commit import CommitGroup, SqliteCommit
+from lithograph.durable.commit import committing
+from lithograph.durable.group import CommitGroup, Verdict
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityRow, ActivityStatus, CacheRow, EventRow, Owner, Write
@@ -38,7 +53,7 @@ class Held:
         self.commit, self.groups = commit, list[list[Write]]()
         self.began, self.let = threading.Event(), threading.Event()
 
-    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
+    def __call__(self, writes: Sequence[Write]) -> Sequence[Verdict]:
         self.began.set()
         assert self.let.wait(10)
         self.groups.append(list(writes))
@@ -47,20 +62,20 @@ class Held:
 
 async def test_many_concurrent_commits_are_all_durable_when_they_are_acknowledged(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    raw = sqlite3.connect(str(storage.path), isolation_level=None)
-    find = "SELECT count(*) FROM workflow_activity WHERE activity_name = ?"
-    found: list[int] = []
+    name = workflow_activity.c.activity_name
+    found: list[str] = []
 
     async def commit(writer: JournalWriter, number: int) -> None:
         await writer.commit(result(owner, f"work/{number}"))
-        found.append(raw.execute(find, (f"work/{number}",)).fetchone()[0])
+        with storage.read(ORGANIZATION) as connection:
+            found.extend(connection.execute(select(name).where(name == f"work/{number}")).scalars())
 
-    with closing(raw), closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
         async with anyio.create_task_group() as tasks:
             for number in range(500):
                 tasks.start_soon(commit, writer, number)
 
-    assert found == [1] * 500
+    assert sorted(found) == sorted(f"work/{number}" for number in range(500))
     happened = events(storage, owner.execution_id)
     assert all(gapless(happened))
     assert [one.payload["activity"] for one in happened[1:]] == [f"work/{number}" for number in range(500)]
@@ -69,7 +84,7 @@ async def test_many_concurrent_commits_are_all_durable_when_they_are_acknowledge
 
 async def test_what_queues_up_during_a_transaction_is_the_next_one(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
         with JournalWriter(held) as writer:
             async with anyio.create_task_group() as tasks:
@@ -94,7 +109,7 @@ class Stepped:
         self.commit, self.sizes = commit, list[int]()
         self.turns, self.began = threading.Semaphore(0), threading.Semaphore(0)
 
-    def __call__(self, writes: Sequence[Write]) -> list[FencedError | None]:
+    def __call__(self, writes: Sequence[Write]) -> Sequence[Verdict]:
         self.sizes.append(len(writes))
         self.began.release()
         assert self.turns.acquire(timeout=10)
@@ -103,7 +118,7 @@ class Stepped:
 
 async def test_what_was_taken_before_the_loop_could_hand_it_over_does_not_end_the_writer(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
         stepped = Stepped(commit_group)
         with JournalWriter(stepped) as writer, anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
@@ -139,7 +154,7 @@ async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unhar
         except FencedError:
             fenced.append(owner)
 
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
         with JournalWriter(held) as writer:
             async with anyio.create_task_group() as tasks:
@@ -159,7 +174,7 @@ async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unhar
 
 async def test_a_mark_rides_along_and_the_later_one_takes_its_place(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
         writer.later("mark", event(owner, "mark.old"))
         writer.later("mark", event(owner, "mark.new"))
         assert kinds(storage, owner.execution_id) == ["execution.started"]
@@ -169,7 +184,7 @@ async def test_a_mark_rides_along_and_the_later_one_takes_its_place(storage: Sto
 
 async def test_the_mark_of_an_activity_is_forgotten_when_its_result_comes_first(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
         held.let.set()
         with JournalWriter(held) as writer:
@@ -184,7 +199,7 @@ async def test_everything_is_written_in_the_order_in_which_it_came(storage: Stor
     owner = claimed(storage, CLOCK)
     chance = random.Random(1)
     told = [f"told.{number:03}" for number in range(200)]
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
         async with anyio.create_task_group() as tasks:
             for kind in told:
                 if chance.random() < 0.5:
@@ -203,7 +218,7 @@ async def test_a_flush_returns_after_the_transaction_that_was_under_way(storage:
         await writer.flush()
         found.extend(kinds(storage, owner.execution_id)[1:])
 
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
         with JournalWriter(held) as writer:
             async with anyio.create_task_group() as tasks:
@@ -219,7 +234,7 @@ async def test_a_flush_returns_after_the_transaction_that_was_under_way(storage:
 
 async def test_answers_that_were_paid_for_are_kept_at_the_end(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
         writer.later("cache/1", Write(owner, cached=(CacheRow("1", '{"a": 1}'),)))
     assert count(storage, response_cache) == 1
 
@@ -235,9 +250,9 @@ async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on
         except StorageError as error:
             told.append(f"{name}: {error}")
 
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group:
+    with committing(storage, CLOCK) as commit_group:
 
-        def once_broken(writes: Sequence[Write]) -> list[FencedError | None]:
+        def once_broken(writes: Sequence[Write]) -> Sequence[Verdict]:
             if failures and len(writes) > 1:
                 raise failures.pop()
             return commit_group(writes)
@@ -259,8 +274,8 @@ async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on
 async def test_a_group_that_cannot_be_written_leaves_nothing_behind(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     twice = Write(owner, events=(EventRow("event", "{}"), EventRow(None, "{}")))  # type: ignore[arg-type]
-    with closing(SqliteCommit(storage, CLOCK)) as commit_group, JournalWriter(commit_group) as writer:
-        with pytest.raises(sqlite3.IntegrityError):
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+        with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
             await writer.commit(twice)
         await writer.commit(event(owner, "event"))
     assert kinds(storage, owner.execution_id) == ["execution.started", "event"]

@@ -1,13 +1,13 @@
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import update
 from tests.journals import SetClock, claimed, new, seen, worker
 
-from lithograph.domain.ids import DEFAULT_ORGANIZATION
+from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
 from lithograph.domain.usage import Usage
-from lithograph.durable.commit import SqliteCommit
+from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.run import Worker
@@ -29,7 +29,7 @@ async def budgets(
     """Give the budgets of a run, of a process of its own unless `of` is given; what it spends is in the database when
     it has ended.
     """
-    with closing(SqliteCommit(storage, CLOCK)) as commit, JournalWriter(commit) as writer:
+    with committing(storage, CLOCK) as commit, JournalWriter(commit) as writer:
         yield budgets_of(of or worker(storage), seen(storage, owner.execution_id), limits, owner, writer)
 
 
@@ -84,12 +84,10 @@ async def test_what_all_executions_of_an_organisation_spend_counts_against_its_o
 async def test_what_another_organisation_spends_does_not_count(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     allow_all(storage, max_tokens=None, max_cost_usd=1.0)
-    elsewhere = claimed(storage, CLOCK, new("two"))
-    with transaction(storage, DEFAULT_ORGANIZATION, Transaction.CONTROL) as connection:
+    elsewhere = claimed(storage, CLOCK, new("two", OrganizationId("acme")))
+    with transaction(storage, elsewhere.organization_id, Transaction.CONTROL) as connection:
         theirs = workflow_execution.c.id == elsewhere.execution_id
-        connection.execute(
-            update(workflow_execution).where(theirs).values(organization_id="acme", spent_tokens=9, spent_cost_usd=9.0)
-        )
+        connection.execute(update(workflow_execution).where(theirs).values(spent_tokens=9, spent_cost_usd=9.0))
     async with budgets(storage, owner, Limits()) as both:
         assert both[1].spent == Usage()
         await spend(both)

@@ -1,0 +1,60 @@
+"""The documents of a batch, and the keys of organisations."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+# As they were when this was released, so not taken from the schema.
+Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+Time = sa.Text().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "batch_document",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("batch_id", sa.Text, nullable=False),
+        sa.Column("position", Number, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("execution_id", sa.Text),
+        sa.Column("error", sa.Text),
+        sa.PrimaryKeyConstraint("batch_id", "position", name="pk_batch_document"),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["workflow_execution.id"], ondelete="CASCADE", name="fk_batch_document_batch_id"
+        ),
+    )
+    op.create_index("ix_batch_document_execution_id", "batch_document", ["execution_id"])
+    alone = sa.column("parent_id").is_(None)
+    op.create_index(
+        "ix_workflow_execution_own_created_at",
+        "workflow_execution",
+        ["organization_id", "created_at"],
+        sqlite_where=alone,
+        postgresql_where=alone,
+    )
+    op.create_table(
+        "api_key",
+        sa.Column("organization_id", sa.Text, nullable=False),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("scopes", Document, nullable=False),
+        sa.Column("created_at", Time, nullable=False),
+        sa.Column("expires_at", Time),
+        sa.Column("revoked_at", Time),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
+        sa.UniqueConstraint("hash", name="uq_api_key_hash"),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], ondelete="CASCADE", name="fk_api_key_organization_id"
+        ),
+    )
+    op.create_index("ix_api_key_organization_id", "api_key", ["organization_id"])
