@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lithograph.cli import budget, control, demo, executions, extract, fake_model, migrate, ontology
+from lithograph.cli import budget, control, demo, executions, extract, fake_model, migrate, ontology, worker
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
 from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
@@ -32,6 +32,7 @@ app.command()(control.signal)
 app.command()(budget.budget)
 app.command()(demo.demo)
 app.command()(fake_model.fake_model)
+app.command()(worker.worker)
 app.command()(migrate.migrate)
 app.add_typer(ontology.app, name="ontology")
 

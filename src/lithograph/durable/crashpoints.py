@@ -30,7 +30,11 @@ class Transaction(StrEnum):
     FINISH = "finish"
     """The graph is published and the execution ends, in one transaction."""
     CONTROL = "control"
-    """A signal is sent, or a status is changed from outside: cancel, retry."""
+    """A signal is sent, a status is changed from outside, as by cancel or retry, or what an organisation may do."""
+    PRUNE = "prune"
+    """Some of what nobody needs any more is deleted."""
+    QUEUE = "queue"
+    """A sweep gives jobs to executions that have none (on a server)."""
 
 
 class Moment(StrEnum):

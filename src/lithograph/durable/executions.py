@@ -139,13 +139,23 @@ def get(
 
 
 def listed(
-    connection: "Connection", organization_id: OrganizationId, *, limit: int, status: Status | None = None
+    connection: "Connection",
+    organization_id: OrganizationId,
+    *,
+    limit: int,
+    status: Status | None = None,
+    before: Execution | None = None,
 ) -> list[Execution]:
-    """Return the newest executions of an organisation, newest first, at most `limit`."""
+    """Return the newest executions of an organisation, newest first, at most `limit`; those that come after `before`,
+    which another call ended with, where it is given.
+    """
     c = workflow_execution.c
     query = select(*_COLUMNS).where(c.organization_id == organization_id)
     if status is not None:
         query = query.where(c.status == status)
+    if before is not None:
+        later = (c.created_at == before.created_at) & (c.id > before.id)
+        query = query.where(c.created_at <= before.created_at, later | (c.created_at < before.created_at))
     rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
     return [_execution(row) for row in rows]
 
@@ -263,25 +273,31 @@ _EVENT_OF = {
 def change(
     storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId, wanted: Status, clock: Clock
 ) -> Execution:
-    """Change an execution that no worker has from outside: cancel it, or put it back to pending. Returns it as it is
-    then.
+    """Change an execution that no worker has from outside: cancel it, put it back to pending, or let it go on where it
+    is suspended: then it is running, and whoever comes may claim it. Returns it as it is then.
 
     The epoch is raised, so that a worker that still believes to have it writes nothing. Raises `StateError` when its
     status does not allow it.
     """
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:
         found = get(connection, organization_id, execution_id, lock=True)
-        check_transition(execution_id, found.status, wanted)
-        now = timestamp(clock.now())
-        values: dict[str, Any] = {"status": wanted, "epoch": found.epoch + 1, "lease_owner": None}
-        if wanted is Status.PENDING:
-            values |= {"error": None, "completed_at": None, "recovery_count": 0}
-        else:
-            values |= {"error": "cancelled while nobody ran it", "completed_at": now, "waiting_for": None}
-        _set(connection, found, values, now)
-        kind = "execution.resumed" if wanted is Status.PENDING else "execution.cancelled"
-        _emit(connection, found, kind, {"from": found.status}, now)
-        return get(connection, organization_id, execution_id)
+        return change_within(connection, found, wanted, timestamp(clock.now()))
+
+
+def change_within(connection: "Connection", found: Execution, wanted: Status, now: str) -> Execution:
+    """Do what `change` does, in a transaction that has locked `found`."""
+    check_transition(found.id, found.status, wanted)
+    values: dict[str, Any] = {"status": wanted, "epoch": found.epoch + 1, "lease_owner": None, "lease_expires_at": None}
+    if wanted is Status.CANCELLED:
+        values |= {"error": "cancelled while nobody ran it", "completed_at": now, "waiting_for": None}
+    elif wanted is Status.PENDING:
+        values |= {"error": None, "completed_at": None, "recovery_count": 0}
+    else:
+        values |= {"error": None, "waiting_for": None}
+    _set(connection, found, values, now)
+    kind = "execution.cancelled" if wanted is Status.CANCELLED else "execution.resumed"
+    _emit(connection, found, kind, {"from": found.status}, now)
+    return get(connection, found.organization_id, found.id)
 
 
 def release(connection: "Connection", owner: Owner, now: str) -> bool:
@@ -342,3 +358,8 @@ def unfinished(connection: "Connection", organization_id: OrganizationId, now: s
 def remember_input(connection: "Connection", found: Execution, given: Mapping[str, Any]) -> None:
     """Replace an execution's input, where only what does not decide its result has changed."""
     connection.execute(update(workflow_execution).where(workflow_execution.c.id == found.id).values(input=dict(given)))
+
+
+def touch(connection: "Connection", found: Execution, now: str) -> None:
+    """Say that somebody has looked at an execution just now, and left it as it is."""
+    connection.execute(update(workflow_execution).where(workflow_execution.c.id == found.id).values(updated_at=now))

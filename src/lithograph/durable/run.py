@@ -65,6 +65,8 @@ class Worker:
     """The journal's writer that all runs share, from `journaling`; without it each has its own."""
     budgets: dict[OrganizationId, Budget] = field(default_factory=dict)
     """Those of organisations, which all runs share."""
+    given_back: "Callable[[Connection, Owner], None]" = lambda connection, owner: None  # noqa: ARG005
+    """Called in the transaction in which an execution is given back before its end, for others to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +330,7 @@ def _release(worker: Worker, owner: Owner) -> None:
     with suppress(StorageError), transaction(worker.storage, owner.organization_id, Transaction.FINISH) as connection:
         if executions.release(connection, owner, now):
             _reset_running(connection, owner)
+            worker.given_back(connection, owner)
 
 
 def _reset_running(connection: "Connection", owner: Owner) -> None:

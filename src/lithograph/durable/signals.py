@@ -18,7 +18,7 @@ from lithograph.storage.schema import workflow_signal
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-CANCEL, PAUSE = "cancel", "pause"
+CANCEL, PAUSE, RESUME = "cancel", "pause", "resume"
 
 BUDGET, PROVIDER = "budget", "provider"
 """What an execution waits for that is suspended for want of it. Nobody can send these."""
@@ -48,33 +48,45 @@ def send(
     Without a key every call is a signal of its own. Raises `UsageError` for an unknown execution and for a reserved
     name, `StateError` for an execution that has ended.
     """
-    if name in (BUDGET, PROVIDER):
-        raise UsageError(f"{name} is no signal that can be sent: `litho resume` lets an execution go on")
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:
         found = get(connection, organization_id, execution_id, lock=True)
-        if found.status.terminal:
-            raise StateError(f"execution {execution_id} is {found.status}: it takes no signals any more")
-        now = timestamp(clock.now())
-        c = workflow_signal.c
-        mine = c.execution_id == execution_id
-        if client_key is None:
-            count = len(connection.execute(select(c.id).where(mine)).all())
-            client_key = digest("signal", execution_id, name, now, count)
-        if connection.execute(select(c.id).where(mine, c.client_key == client_key)).first():
-            return False
-        connection.execute(
-            insert(workflow_signal),
-            {
-                "organization_id": organization_id,
-                "execution_id": execution_id,
-                "signal_name": name,
-                "client_key": client_key,
-                "payload": payload,
-                "created_at": now,
-                "acknowledged": False,
-            },
-        )
-        return True
+        return send_within(connection, found, name, timestamp(clock.now()), payload=payload, client_key=client_key)
+
+
+def send_within(
+    connection: "Connection",
+    found: Execution,
+    name: str,
+    now: str,
+    *,
+    payload: object = None,
+    client_key: str | None = None,
+) -> bool:
+    """Do what `send` does, in a transaction that has locked `found`."""
+    if name in (BUDGET, PROVIDER):
+        raise UsageError(f"{name} is no signal that can be sent: `litho resume` lets an execution go on")
+    if found.status.terminal:
+        raise StateError(f"execution {found.id} is {found.status}: it takes no signals any more")
+    c = workflow_signal.c
+    mine = c.execution_id == found.id
+    if client_key is None:
+        count = len(connection.execute(select(c.id).where(mine)).all())
+        client_key = digest("signal", found.id, name, now, count)
+    if connection.execute(select(c.id).where(mine, c.client_key == client_key)).first():
+        return False
+    connection.execute(
+        insert(workflow_signal),
+        {
+            "organization_id": found.organization_id,
+            "execution_id": found.id,
+            "signal_name": name,
+            "client_key": client_key,
+            "payload": payload,
+            "created_at": now,
+            "acknowledged": False,
+        },
+    )
+    return True
 
 
 def waiting(connection: "Connection", owner: Owner) -> Sequence[Signal]:
@@ -101,9 +113,12 @@ def acknowledge(connection: "Connection", signal: Signal, now: str) -> None:
 
 def withdraw(storage: Storage, execution: Execution, names: Sequence[str], clock: Clock) -> None:
     """Say of every signal of these names that nobody has acted on that nobody will."""
+    with transaction(storage, execution.organization_id, Transaction.CONTROL) as connection:
+        withdraw_within(connection, execution, names, timestamp(clock.now()))
+
+
+def withdraw_within(connection: "Connection", execution: Execution, names: Sequence[str], now: str) -> None:
+    """Do what `withdraw` does, in a transaction of the caller's."""
     c = workflow_signal.c
     open_ones = (c.execution_id == execution.id) & c.signal_name.in_(names) & c.acknowledged.is_(False)
-    with transaction(storage, execution.organization_id, Transaction.CONTROL) as connection:
-        connection.execute(
-            update(workflow_signal).where(open_ones).values(acknowledged=True, delivered_at=timestamp(clock.now()))
-        )
+    connection.execute(update(workflow_signal).where(open_ones).values(acknowledged=True, delivered_at=now))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import msgspec
@@ -40,6 +40,9 @@ from lithograph.workflow.replay import Replay, replay
 from lithograph.workflow.spending import budgets_of
 from lithograph.workflow.tracker import Tracker
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 EXTRACTION = "extraction"
 VERSION = 2
 """Raised when the same journal would be read differently."""
@@ -67,10 +70,22 @@ class ExtractionInput:
         return ModelChoice(self.model, self.base_url, self.fallback)
 
 
+def leave(connection: "Connection", execution: Execution) -> None:
+    """Leave a started execution to whoever started it."""
+
+
 def start_extraction(
-    storage: Storage, document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput, clock: Clock
+    storage: Storage,
+    document: Document,
+    ontology: Ontology,
+    extractor: Extractor,
+    given: ExtractionInput,
+    clock: Clock,
+    then: "Callable[[Connection, Execution], object]" = leave,
 ) -> Execution:
     """Return the execution for this document, ontology, model and these settings: the one there is, or a new one.
+
+    `then` is called in the same transaction.
 
     How many chunks are in work at once, what may be spent, and what becomes of a chunk that fails, make no difference
     to which it is; an execution that has not ended takes them over from the last start.
@@ -83,7 +98,9 @@ def start_extraction(
         found = executions.start(connection, new, clock)
         if found.input != new.input and found.status is not Status.COMPLETED:
             executions.remember_input(connection, found, new.input)
-        return executions.get(connection, document.organization_id, found.id)
+        started = executions.get(connection, document.organization_id, found.id)
+        then(connection, started)
+        return started
 
 
 def is_started(

@@ -1,0 +1,235 @@
+"""Dispatch: a worker process on PostgreSQL takes jobs and runs their executions until it is told to stop.
+
+    queue (Procrastinate)     says that an execution should be looked at; which worker takes a job, and in which order
+    lease and epoch           say who may run it: a job that was lost, doubled or taken too late changes nothing
+    sweep                     gives a job to what should go on and has none, every few seconds, one worker at a time
+
+A worker takes executions of the versions that it can run, and leaves others to workers that can. Told to stop, it gives
+back what it runs, at once, with a job for whoever is there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+import psycopg
+from anyio.abc import TaskGroup, TaskStatus
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ProcrastinateException
+
+from lithograph.domain.ids import ExecutionId, OrganizationId
+from lithograph.durable import executions, signals
+from lithograph.durable.clock import timestamp
+from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.executions import Execution
+from lithograph.durable.queue import enqueue, queue_name, sweep
+from lithograph.durable.run import Worker, journaling
+from lithograph.durable.status import Status
+from lithograph.durable.writes import Owner
+from lithograph.errors import FencedError, LithographError, StateError, StorageError, UsageError
+from lithograph.storage.open import Storage
+from lithograph.storage.tenancy import QUEUE
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+LOG = logging.getLogger("lithograph.dispatch")
+
+SWEEP_EVERY: Final = 3.0
+"""Seconds between two sweeps of a worker: with the lease, what passes until another goes on with a dead one's work."""
+
+_LOOK_EVERY: Final = 2.0
+"""Seconds after which a worker looks for jobs that it was not told of."""
+
+_CONNECT_AGAIN: Final = 1.0
+"""Seconds between two tries to reach a server that is away."""
+
+_PATIENCE: Final = 5.0
+"""Seconds to wait for a connection."""
+
+_FAREWELL: Final = 1.0
+"""Seconds that the queue's own worker has to say that it is gone; the next sweep says it for it."""
+
+Carry = Callable[[Worker, Execution, bool], Awaitable[object]]
+"""Claims an execution and runs it, as one that is resumed or not, until it ends or must wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a worker can run: a type of workflow in one version, `at_once` of them at the same time."""
+
+    workflow_type: str
+    workflow_version: int
+    carry: Carry
+    at_once: int
+    ready: Callable[[Execution], Awaitable[bool]]
+    """Whether the provider is back that an execution is suspended for."""
+
+    @property
+    def queue(self) -> str:
+        """The queue that its jobs are in."""
+        return queue_name(self.workflow_type, self.workflow_version)
+
+
+async def dispatch(worker: Worker, kinds: Sequence[Kind], *, started: Callable[[], None] = lambda: None) -> None:
+    """Take jobs and run their executions until this is cancelled; then give back everything within moments.
+
+    `started` is called when jobs can be taken. A server that is away is waited for. Raises `UsageError` for a database
+    that has no queue.
+    """
+    if worker.storage.dialect != "postgresql":
+        raise UsageError(f"{worker.storage.name} is a file, which one process works on at a time; name a server")
+    with journaling(worker) as writer:
+        shared = replace(worker, writer=writer, given_back=_given_back)
+        async with anyio.create_task_group() as runs:
+            runs.start_soon(_sweeping, shared)
+            takers = [_Taker(shared, kind, runs) for kind in kinds]
+            for taker in takers:
+                await runs.start(taker.take)
+            started()
+
+
+def _given_back(connection: "Connection", owner: "Owner") -> None:
+    enqueue(connection, owner.execution_id)
+
+
+async def _sweeping(worker: Worker) -> None:
+    while True:
+        try:
+            found = await anyio.to_thread.run_sync(sweep, worker.storage, worker.clock)
+        except StorageError as error:
+            LOG.warning("the queue could not be looked through: %s", error)
+        else:
+            if found:
+                LOG.info("%d executions had no job and were given one", len(found))
+        await worker.clock.sleep(SWEEP_EVERY)
+
+
+class _Taker:
+    """Takes the jobs of one kind.
+
+    What it runs belongs to `runs` and not to the queue's own worker: when the queue is lost, work goes on.
+    """
+
+    def __init__(self, worker: Worker, kind: Kind, runs: TaskGroup) -> None:
+        self._worker, self._kind, self._runs = worker, kind, runs
+        self._places = anyio.Semaphore(kind.at_once)
+
+    async def take(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Take jobs until this is cancelled, over as many connections as it takes."""
+        while True:
+            try:
+                async with self._app().open_async() as app:
+                    task_status.started()
+                    task_status = anyio.TASK_STATUS_IGNORED
+                    await self._work(app)
+            except (ProcrastinateException, psycopg.Error, OSError) as error:
+                LOG.warning("the queue cannot be reached: %s", error)
+            await self._worker.clock.sleep(_CONNECT_AGAIN)
+
+    async def _work(self, app: App) -> None:
+        work = asyncio.ensure_future(
+            app.run_worker_async(
+                queues=[self._kind.queue],
+                concurrency=self._kind.at_once,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=_LOOK_EVERY,
+                shutdown_graceful_timeout=0,
+                delete_jobs="always",
+            )
+        )
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([work], timeout=_FAREWELL)
+            raise
+
+    def _app(self) -> App:
+        url = self._worker.storage.engine.url.set(drivername="postgresql")
+        app = App(
+            connector=PsycopgConnector(
+                conninfo=url.render_as_string(hide_password=False),
+                kwargs={"options": f"-c search_path={QUEUE}"},
+                min_size=1,
+                max_size=4,
+                timeout=_PATIENCE,
+            )
+        )
+        app.task(name=self._kind.workflow_type, queue=self._kind.queue)(self._job)
+        return app
+
+    async def _job(self, organization_id: str, execution_id: str) -> None:
+        """Do a job: whatever keeps an execution from ending is known to its row, so that no job ever fails."""
+        done = anyio.Event()
+        self._runs.start_soon(self._run, OrganizationId(organization_id), ExecutionId(execution_id), done)
+        await done.wait()
+
+    async def _run(self, organization_id: OrganizationId, execution_id: ExecutionId, done: anyio.Event) -> None:
+        try:
+            async with self._places:
+                await self._look_after(organization_id, execution_id)
+        except (StateError, FencedError) as error:
+            LOG.info("nothing to do: %s", error)  # another worker has it, or it was ended meanwhile
+        except StorageError as error:
+            LOG.warning("execution %s is left for later: %s", execution_id, error)
+        finally:
+            done.set()
+
+    async def _look_after(self, organization_id: OrganizationId, execution_id: ExecutionId) -> None:
+        worker = self._worker
+        execution, called = await anyio.to_thread.run_sync(_standing, worker.storage, organization_id, execution_id)
+        if execution.status.terminal:
+            return
+        resume = execution.status is Status.SUSPENDED
+        try:
+            if resume and not called and not await self._goes_on(execution):
+                return
+            if called:
+                stale = (signals.RESUME, signals.PAUSE)
+                await anyio.to_thread.run_sync(signals.withdraw, worker.storage, execution, stale, worker.clock)
+            await self._kind.carry(worker, execution, resume)
+        except (StateError, FencedError, StorageError):
+            raise
+        except LithographError as error:
+            LOG.warning("execution %s cannot be run: %s", execution_id, error)
+            await anyio.to_thread.run_sync(_fail, worker, execution, error)
+
+    async def _goes_on(self, suspended: Execution) -> bool:
+        """Whether an execution that nobody has called may go on by itself."""
+        if suspended.waiting_for != signals.PROVIDER:
+            return False
+        if await self._kind.ready(suspended):
+            return True
+        await anyio.to_thread.run_sync(_postpone, self._worker, suspended)
+        return False
+
+
+def _standing(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> tuple[Execution, bool]:
+    """Return an execution, and whether somebody wants it to go on where it is suspended."""
+    with storage.read(organization_id) as connection:
+        execution = executions.get(connection, organization_id, execution_id)
+        owner = Owner(organization_id, execution_id, execution.epoch)
+        called = any(signal.name == signals.RESUME for signal in signals.waiting(connection, owner))
+        awaited = execution.waiting_for
+        return execution, called or (awaited is not None and signals.first(connection, owner, awaited) is not None)
+
+
+def _postpone(worker: Worker, execution: Execution) -> None:
+    """Have the sweep leave an execution alone for a while."""
+    with transaction(worker.storage, execution.organization_id, Transaction.CONTROL) as connection:
+        executions.touch(connection, execution, timestamp(worker.clock.now()))
+
+
+def _fail(worker: Worker, execution: Execution, error: LithographError) -> None:
+    """End an execution that this worker can never begin, with the reason: nobody watches a worker's terminal."""
+    storage, now = worker.storage, timestamp(worker.clock.now())
+    owner = executions.claim(storage, execution.organization_id, execution.id, worker.lease, worker.clock, resume=True)
+    values = {"error": str(error), "waiting_for": None}
+    with transaction(storage, execution.organization_id, Transaction.FINISH) as connection:
+        executions.finish(connection, owner, Status.FAILED, now, values=values, payload={"error": str(error)})
