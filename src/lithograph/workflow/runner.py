@@ -20,11 +20,12 @@ from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, ExecutionId, OrganizationId
 from lithograph.domain.result import ExtractionResult, combine
 from lithograph.durable import executions, signals
+from lithograph.durable.clock import timestamp
 from lithograph.durable.executions import Execution
 from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
-from lithograph.errors import TransientError, UnreachableError, UsageError, innermost
+from lithograph.errors import StateError, TransientError, UnreachableError, UsageError, innermost
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
 from lithograph.extraction.progress import Progress, ignore
@@ -233,10 +234,11 @@ async def run_one(
 ) -> Part:
     """Run what is left to run of an execution, whatever its status; nothing is when it is completed or cancelled.
 
-    A pause that was asked for earlier, and that nobody was there to heed, counts no more.
+    One that another worker runs is followed to its end. A pause that was asked for earlier, and that nobody was there
+    to heed, counts no more.
     """
     look = partial(_look, worker.storage, organization_id, execution_id)
-    execution = await anyio.to_thread.run_sync(look)
+    execution = await _let_go(worker, await anyio.to_thread.run_sync(look))
     source = str(execution.input.get("source", ""))
     if execution.status in (Status.COMPLETED, Status.CANCELLED):
         return Part(execution, source, worked=False)
@@ -248,15 +250,20 @@ async def run_one(
     watching.began(execution)
     while not execution.status.terminal:
         resume = execution.status is Status.SUSPENDED
-        await run_extraction(
-            worker,
-            execution,
-            named=named,
-            resume=resume,
-            progress=watching.progress,
-            prepared=watching.prepared,
-        )
-        execution = await anyio.to_thread.run_sync(look)
+        try:
+            await run_extraction(
+                worker,
+                execution,
+                named=named,
+                resume=resume,
+                progress=watching.progress,
+                prepared=watching.prepared,
+            )
+        except StateError:
+            execution = await anyio.to_thread.run_sync(look)
+            if executions.unowned(execution, timestamp(worker.clock.now())):
+                raise
+        execution = await _let_go(worker, await anyio.to_thread.run_sync(look))
         if execution.waiting_for != signals.PROVIDER:
             break
         watching.away(execution)
@@ -266,6 +273,15 @@ async def run_one(
         if not back:
             break
     return Part(execution, source, worked=True)
+
+
+async def _let_go(worker: Worker, execution: Execution) -> Execution:
+    """Return an execution as it is when no other worker has it any more."""
+    while not worker.lease.sole and not executions.unowned(execution, timestamp(worker.clock.now())):
+        await worker.clock.sleep(_LOOK_EVERY)
+        look = partial(_look, worker.storage, execution.organization_id, execution.id)
+        execution = await anyio.to_thread.run_sync(look)
+    return execution
 
 
 async def _prepare(storage: Storage, documents: Iterable[Document], plan: Plan, extractor: Extractor) -> None:

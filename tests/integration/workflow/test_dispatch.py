@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text, update
-from tests.journals import ORGANIZATION, gapless
+from tests.journals import ORGANIZATION, gapless, worker
 from tests.postgres import Server
 from tests.queued import events_of, execution, jobs, queue, until, until_ended
 
@@ -20,6 +20,7 @@ from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_p
 from lithograph.testing.workers import WorkerProcess, workers
 from lithograph.workflow.dispatch import SWEEP_EVERY
 from lithograph.workflow.extractors import ModelChoice
+from lithograph.workflow.runner import run_one
 
 KEY = {"OPENAI_API_KEY": "test"}
 LEASE = 2.0
@@ -100,6 +101,16 @@ def test_a_worker_that_is_told_to_stop_hands_its_work_over_at_once(
             until_ended(server_storage, [one])
     found = execution(server_storage, one)
     assert (found.status, found.epoch, found.recovery_count) == (Status.COMPLETED, 2, 0)
+
+
+async def test_whoever_else_wants_it_run_waits_for_its_end(
+    server_storage: Storage, slow_model: FakeModelProcess
+) -> None:
+    with WorkerProcess(server_storage.url, environment=KEY):
+        one = queue(server_storage, "annals", paragraphs=8, model=asking(slow_model))
+        until(lambda: at_work(server_storage, one))
+        part = await run_one(worker(server_storage), one, ORGANIZATION)
+    assert (part.execution.status, part.execution.epoch) == (Status.COMPLETED, 1)
 
 
 def test_jobs_that_are_lost_or_doubled_change_nothing(server_storage: Storage, slow_model: FakeModelProcess) -> None:
