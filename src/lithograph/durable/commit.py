@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from lithograph.durable.announce import Announcing
 from lithograph.durable.clock import Clock
 from lithograph.durable.group import CommitGroup
 from lithograph.durable.journal import JournalWriter
@@ -30,5 +31,10 @@ def journal(storage: Storage, clock: Clock) -> Iterator[JournalWriter]:
 
     On a file it may commit on the loop while the disk is quick; a server may be away for a while.
     """
-    with committing(storage, clock) as commit, JournalWriter(commit, on_loop=storage.dialect == "sqlite") as writer:
-        yield writer
+    with committing(storage, clock) as commit:
+        if storage.dialect == "sqlite":
+            with JournalWriter(commit) as writer:
+                yield writer
+            return
+        with Announcing(storage, commit) as announced, JournalWriter(announced, on_loop=False) as writer:
+            yield writer

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.clock import Clock
 from lithograph.durable.executions import get
+from lithograph.durable.listen import Bell
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_event
 
@@ -48,10 +49,11 @@ async def follow(
     *,
     after: int = 0,
     every: float = 0.2,
+    bell: Bell | None = None,
 ) -> AsyncIterator[Event]:
     """Yield the events above `after`, then the new ones as they come, until the execution has ended.
 
-    `every` is the seconds between two looks at the database.
+    `every` is the seconds between two looks at the database, where no `bell` says when to look.
     """
     while True:
         page, ended = await anyio.to_thread.run_sync(partial(_look, storage, organization_id, execution_id, after))
@@ -61,7 +63,7 @@ async def follow(
         if not page:
             if ended:
                 return
-            await clock.sleep(every)
+            await (clock.sleep(every) if bell is None else bell.wait())
 
 
 def _look(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, func, insert, or_, select, update
 
 from lithograph.domain.ids import ExecutionId, OrganizationId, digest
+from lithograph.durable.announce import announce
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.status import Status, check_transition
@@ -341,6 +342,7 @@ def _emit(connection: "Connection", found: Execution, kind: str, payload: Mappin
             "created_at": now,
         },
     )
+    announce(connection, found.id)
 
 
 def _execution(row: Row[Any]) -> Execution:

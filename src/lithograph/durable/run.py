@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,12 +15,14 @@ from sqlalchemy import select, update
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions, signals
 from lithograph.durable.activities import Codec, Finished, JournaledActivities
+from lithograph.durable.announce import Topic
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.commit import journal
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Lease
 from lithograph.durable.group import fenced
 from lithograph.durable.journal import JournalWriter
+from lithograph.durable.listen import Bell, Listener
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus, Owner, Write
 from lithograph.errors import (
@@ -65,6 +67,8 @@ class Worker:
     """The journal's writer that all runs share, from `journaling`; without it each has its own."""
     budgets: dict[OrganizationId, Budget] = field(default_factory=dict)
     """Those of organisations, which all runs share."""
+    listener: Listener | None = None
+    """Hears of signals; without it they are looked for again and again."""
     given_back: "Callable[[Connection, Owner], None]" = lambda connection, owner: None  # noqa: ARG005
     """Called in the transaction in which an execution is given back before its end, for others to go on with."""
 
@@ -255,8 +259,13 @@ class _Run:
             await self._writer.commit(Write(self._owner, lease_until=until))
 
     async def _watch(self) -> None:
+        listener = self._worker.listener
+        with nullcontext() if listener is None else listener.bell(self._owner.execution_id, Topic.SIGNALS) as bell:
+            await self._heed(bell)
+
+    async def _heed(self, bell: Bell | None) -> None:
         while True:
-            await self._worker.clock.sleep(_WATCH)
+            await (self._worker.clock.sleep(_WATCH) if bell is None else bell.wait())
             await self._writer.flush()
             self._heeded += await anyio.to_thread.run_sync(self._signals)
             asked = {signal.name for signal in self._heeded}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from lithograph.domain.ids import ExecutionId, OrganizationId, digest
+from lithograph.durable.announce import Topic, announce
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, get
@@ -86,6 +87,7 @@ def send_within(
             "acknowledged": False,
         },
     )
+    announce(connection, found.id, Topic.SIGNALS)
     return True
 
 

@@ -1,0 +1,103 @@
+"""Listening: being woken when something happens to an execution, instead of looking for it again and again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final
+
+import anyio
+
+from lithograph.domain.ids import ExecutionId
+from lithograph.durable.announce import CHANNEL, Topic, about
+from lithograph.storage.open import Storage
+
+_AGAIN: Final = 1.0
+"""Seconds between two tries to reach a server that is away."""
+
+_SILENT: Final = 5.0
+"""Seconds after which whoever listens looks by himself: an announcement can be lost, nothing else can."""
+
+
+class Bell:
+    """Rings when something may have happened to one execution; `longest` says how long to wait for that, in seconds."""
+
+    def __init__(self, longest: Callable[[], float]) -> None:
+        self._longest = longest
+        self._rung = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits, or waits next."""
+        self._rung.set()
+
+    async def wait(self) -> None:
+        """Return when something may have happened since the last wait, or after a while."""
+        with anyio.move_on_after(self._longest()):
+            await self._rung.wait()
+        self._rung = anyio.Event()
+
+
+class Listener:
+    """Hears announcements on behalf of many; used on one loop.
+
+    `every` is how many seconds to wait between two looks where nothing is announced, `silent` where it could be.
+    """
+
+    def __init__(self, every: float, silent: float = _SILENT) -> None:
+        self._every, self._silent = every, silent
+        self.hears = False
+        """Whether it listens at present."""
+        self._bells: dict[str, set[Bell]] = {}
+
+    @contextmanager
+    def bell(self, execution_id: ExecutionId, topic: Topic = Topic.EVENTS) -> Iterator[Bell]:
+        """Give what rings for an execution from now on."""
+        said = about(execution_id, topic)
+        bell = Bell(lambda: self._silent if self.hears else self._every)
+        self._bells.setdefault(said, set()).add(bell)
+        try:
+            yield bell
+        finally:
+            bells = self._bells[said]
+            bells.discard(bell)
+            if not bells:
+                del self._bells[said]
+
+    def _ring(self, said: str) -> None:
+        for bell in self._bells.get(said, ()):
+            bell.ring()
+
+    def _ring_all(self) -> None:
+        for said in list(self._bells):
+            self._ring(said)
+
+    async def listen(self, storage: Storage) -> None:
+        """Listen until this is cancelled, over as many connections as it takes."""
+        from psycopg import AsyncConnection, Error
+
+        url = storage.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            with suppress(Error, OSError):
+                async with await AsyncConnection.connect(url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    self.hears = True
+                    self._ring_all()  # what happened before was not heard
+                    async for told in connection.notifies():
+                        self._ring(told.payload)
+            self.hears = False
+            self._ring_all()
+            await asyncio.sleep(_AGAIN)
+
+
+@asynccontextmanager
+async def listening(storage: Storage, every: float, silent: float = _SILENT) -> AsyncIterator[Listener]:
+    """Give what waits for the executions of a database; see `Listener`. On SQLite nothing is announced."""
+    listener = Listener(every, silent)
+    if storage.dialect == "sqlite":
+        yield listener
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.listen, storage)
+        try:
+            yield listener
+        finally:
+            tasks.cancel_scope.cancel()

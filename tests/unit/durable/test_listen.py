@@ -1,0 +1,96 @@
+"""Being woken by announcements, on a server and where there are none."""
+
+from collections.abc import Iterator
+
+import anyio
+import pytest
+from tests.journals import ORGANIZATION, SetClock, claimed, events, finished, until
+from tests.postgres import Server
+
+from lithograph.durable.announce import Topic
+from lithograph.durable.clock import timestamp
+from lithograph.durable.commit import journal
+from lithograph.durable.events import Event, follow
+from lithograph.durable.listen import Listener, listening
+from lithograph.durable.signals import send
+from lithograph.durable.status import Status
+from lithograph.durable.writes import EventRow, Owner, Write
+from lithograph.storage.open import Storage, open_storage
+
+CLOCK = SetClock()
+NEVER = 1_000.0
+"""Seconds between two looks of somebody who has to be told."""
+
+
+@pytest.fixture
+def server_storage(postgres: Server) -> Iterator[Storage]:
+    with postgres.database() as url, open_storage(url) as opened:
+        yield opened
+
+
+def told(owner: Owner, name: str) -> Write:
+    return Write(owner, events=(EventRow(name, "{}"),))
+
+
+async def hears(listener: Listener) -> None:
+    await until(lambda: listener.hears)
+
+
+async def test_a_follower_is_told_of_what_is_committed_and_of_the_end(server_storage: Storage) -> None:
+    owner = claimed(server_storage, CLOCK)
+    seen: dict[int, Event] = {}
+
+    async def watch(listener: Listener) -> None:
+        with listener.bell(owner.execution_id) as bell:
+            async for event in follow(server_storage, ORGANIZATION, owner.execution_id, CLOCK, bell=bell):
+                seen[event.seq] = event
+
+    with anyio.fail_after(20):
+        async with listening(server_storage, NEVER, NEVER) as listener, anyio.create_task_group() as tasks:
+            await hears(listener)
+            tasks.start_soon(watch, listener)
+            with journal(server_storage, CLOCK) as writer:
+                for number in range(30):
+                    await writer.commit(told(owner, f"event.{number}"))
+                await until(lambda: len(seen) == 31)
+            finished(server_storage, owner, Status.COMPLETED, timestamp(CLOCK.now()))
+    assert list(seen.values()) == events(server_storage, owner.execution_id)
+
+
+async def test_a_signal_rings_and_an_event_is_none(server_storage: Storage) -> None:
+    owner = claimed(server_storage, CLOCK)
+    with anyio.fail_after(20):
+        async with listening(server_storage, NEVER, NEVER) as listener:
+            await hears(listener)
+            with listener.bell(owner.execution_id, Topic.SIGNALS) as bell, journal(server_storage, CLOCK) as writer:
+                await writer.commit(told(owner, "event"))
+                with anyio.move_on_after(0.3) as quiet:
+                    await bell.wait()
+                assert quiet.cancelled_caught
+                send(server_storage, ORGANIZATION, owner.execution_id, "review", CLOCK)
+                await bell.wait()
+
+
+async def test_whoever_listens_is_woken_when_the_connection_is_lost_and_hears_again(
+    postgres: Server, server_storage: Storage
+) -> None:
+    owner = claimed(server_storage, CLOCK)
+    with anyio.fail_after(20):
+        async with listening(server_storage, NEVER, NEVER) as listener:
+            await hears(listener)
+            with listener.bell(owner.execution_id, Topic.SIGNALS) as bell:
+                postgres.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' "
+                    f"AND datname = '{server_storage.engine.url.database}'"
+                )
+                await bell.wait()
+                await hears(listener)
+                send(server_storage, ORGANIZATION, owner.execution_id, "review", CLOCK)
+                await bell.wait()
+
+
+async def test_where_nothing_is_announced_it_looks_now_and_then(sqlite_storage: Storage) -> None:
+    owner = claimed(sqlite_storage, CLOCK)
+    async with listening(sqlite_storage, 0.01) as listener:
+        with listener.bell(owner.execution_id) as bell, anyio.fail_after(10):
+            await bell.wait()
