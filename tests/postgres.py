@@ -64,15 +64,15 @@ def server() -> Iterator[Server]:
     """Start a server, or use the one that is named, and make what databases are copied from."""
     given = os.environ.get(URL_VARIABLE)
     if given:
-        with _prepared(Server(given)) as ready:
+        with prepared(Server(given)) as ready:
             yield ready
         return
-    with started(Path(tempfile.mkdtemp(prefix="lithograph-postgres-"))) as url, _prepared(Server(url)) as ready:
+    with started(Path(tempfile.mkdtemp(prefix="lithograph-postgres-"))) as url, prepared(Server(url)) as ready:
         yield ready
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[str]:
+def started(folder: Path, *, fsync: bool = False) -> Iterator[str]:
     """Start a server of our own in an empty folder, which is deleted at the end, and give its URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about where the platform keeps sockets
@@ -83,7 +83,8 @@ def started(folder: Path) -> Iterator[str]:
     )
     try:
         with psycopg.connect(running.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")  # what a test loses when the machine dies is no loss
+            if not fsync:  # what a test loses when the machine dies is no loss
+                connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("ALTER SYSTEM SET max_connections = 300")
             connection.execute("SELECT pg_reload_conf()")
         yield running.get_uri()
@@ -92,7 +93,8 @@ def started(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _prepared(server: Server) -> Iterator[Server]:
+def prepared(server: Server) -> Iterator[Server]:
+    """Make what the databases of a server are copied from, and who tests log in as."""
     server.execute(f"CREATE DATABASE {_TEMPLATE}")
     try:
         open_storage(server.administrator(_TEMPLATE)).close()

@@ -109,12 +109,14 @@ class WorkerProcess:
 
 
 @contextmanager
-def workers(count: int, url: str, lease_seconds: float = 45.0, *options: str) -> Iterator[list[WorkerProcess]]:
+def workers(
+    count: int, url: str, lease_seconds: float = 45.0, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[list[WorkerProcess]]:
     """Give that many workers, begun at the same time; none outlives the context."""
     started: list[WorkerProcess] = []
     try:
         for _ in range(count):
-            one = WorkerProcess(url, lease_seconds, options)
+            one = WorkerProcess(url, lease_seconds, options, environment or {})
             started.append(one)
             one.start()
         yield started
