@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lithograph.cli.errors import one_line
-from lithograph.domain.fragment import Missing, Stage
+from lithograph.domain.fragment import Missing
 from lithograph.domain.result import ExtractionResult
 
 _SHOWN = 10
@@ -36,8 +36,8 @@ def summary(result: ExtractionResult, seconds: float, written: Sequence[Path]) -
 
 
 def _missing(missing: Missing, source: str) -> str:
-    if missing.stage is Stage.READ:
-        # The sentence names the file.
+    if not missing.chunk:
+        # It is the whole document, which the sentence names.
         return missing.error
     tries = counted(missing.attempts, "attempt")
     return f"{source}, characters {missing.start} to {missing.end}, at {missing.stage} after {tries}: {missing.error}"

@@ -6,7 +6,7 @@ apart, since a wrong merge is worse than a missing one. Names of incompatible cl
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -57,7 +57,7 @@ def resolve(graph: KnowledgeGraph, ontology: Ontology) -> Resolution:
         entity = merge(group)
         entities.append(entity)
         canonical.update((member.id, entity) for member in group)
-    relations, collapsed = _relations(graph.relations, canonical)
+    relations, collapsed = repointed(graph.relations, canonical)
     return Resolution(KnowledgeGraph.ordered(entities, relations), collapsed)
 
 
@@ -119,7 +119,10 @@ def _longer(
             yield other
 
 
-def _relations(relations: Iterable[Relation], canonical: dict[EntityId, Entity]) -> tuple[list[Relation], int]:
+def repointed(relations: Iterable[Relation], canonical: Mapping[EntityId, Entity]) -> tuple[list[Relation], int]:
+    """Return the relations between the entities that now stand for their ends, those that have become one as one, and
+    how many were left out because both their ends are one thing now.
+    """
     collapsed = 0
     same: defaultdict[tuple[EntityId, Iri, EntityId | Literal], list[Relation]] = defaultdict(list)
     for relation in relations:

@@ -69,6 +69,11 @@ class ExtractionInput:
         """What reads the document."""
         return ModelChoice(self.model, self.base_url, self.fallback)
 
+    def remembered(self) -> dict[str, Any]:
+        """Return it as the JSON object that the execution keeps, just as it is read back."""
+        given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return given
+
 
 def leave(connection: "Connection", execution: Execution) -> None:
     """Leave a started execution to whoever started it."""
@@ -90,7 +95,7 @@ def start_extraction(
     How many chunks are in work at once, what may be spent, and what becomes of a chunk that fails, make no difference
     to which it is; an execution that has not ended takes them over from the last start.
     """
-    new = _new(document, ontology, extractor, given)
+    new = extraction_of(document, ontology, extractor, given)
     with transaction(storage, document.organization_id, Transaction.START) as connection:
         now = timestamp(clock.now())
         keep_document(connection, document, now)
@@ -108,11 +113,12 @@ def is_started(
 ) -> bool:
     """Whether `start_extraction` would return an execution that is there."""
     with storage.read(document.organization_id) as connection:
-        found = executions.started(connection, _new(document, ontology, extractor, given))
+        found = executions.started(connection, extraction_of(document, ontology, extractor, given))
     return found is not None and found.status is not Status.CANCELLED
 
 
-def _new(document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput) -> NewExecution:
+def extraction_of(document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput) -> NewExecution:
+    """Return what the execution for this document, ontology, model and these settings is started with."""
     lasting = replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1)
     identity = extractor.identity
     key = digest(
@@ -125,7 +131,7 @@ def _new(document: Document, ontology: Ontology, extractor: Extractor, given: Ex
         input_hash(identity.revision, sorted(identity.parameters.items())),
         input_hash("", lasting),
     )
-    return NewExecution(document.organization_id, EXTRACTION, VERSION, key, msgspec.to_builtins(given))
+    return NewExecution(document.organization_id, EXTRACTION, VERSION, key, given.remembered())
 
 
 def input_of(execution: Execution) -> ExtractionInput:
@@ -138,13 +144,6 @@ def input_of(execution: Execution) -> ExtractionInput:
             f"{execution.workflow_version}, this one has {VERSION}): finish it with that version, or start it anew"
         )
     return msgspec.convert(dict(execution.input), ExtractionInput)
-
-
-def allow(storage: Storage, execution: Execution, limits: Limits) -> None:
-    """Give an extraction another budget."""
-    changed = replace(input_of(execution), limits=limits)
-    with transaction(storage, execution.organization_id, Transaction.CONTROL) as connection:
-        executions.remember_input(connection, execution, msgspec.to_builtins(changed))
 
 
 async def run_extraction(

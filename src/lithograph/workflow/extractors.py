@@ -53,3 +53,16 @@ def rules_only(choice: ModelChoice, ontology: Ontology) -> Extractor:
     if choice != ModelChoice():
         raise UsageError(f"the model {choice.model!r} cannot be asked here; choose {RULES}")
     return RulesExtractor(ontology)
+
+
+def remembering(named: ExtractorNamed) -> ExtractorNamed:
+    """Return what makes an extractor when it is asked for the first time, and gives it again from then on."""
+    known: dict[tuple[ModelChoice, str], Extractor] = {}
+
+    def make(choice: ModelChoice, ontology: Ontology) -> Extractor:
+        key = (choice, ontology.content_hash)
+        if key not in known:
+            known[key] = named(choice, ontology)
+        return known[key]
+
+    return make

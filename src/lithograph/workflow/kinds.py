@@ -1,21 +1,41 @@
 """Kinds: what a worker can run, by type and version of the workflow."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from lithograph.durable.executions import Execution
+from lithograph.durable.listen import Listener
 from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
-from lithograph.storage.open import Storage
+from lithograph.workflow import batch_input, extraction
+from lithograph.workflow.batch import run_batch
+from lithograph.workflow.batch_queue import Queued
 from lithograph.workflow.comeback import Comeback
 from lithograph.workflow.dispatch import Kind
-from lithograph.workflow.extraction import EXTRACTION, VERSION, run_extraction
-from lithograph.workflow.extractors import ExtractorNamed
+from lithograph.workflow.extraction import run_extraction
+from lithograph.workflow.extractors import ExtractorNamed, remembering
+
+_BATCHES: Final = 100
+"""Batches that a worker looks after at the same time. Their documents have places of their own, so that they never wait
+for each other.
+"""
 
 
-def kinds_of(storage: Storage, named: ExtractorNamed, at_once: int) -> Sequence[Kind]:
+def kinds_of(worker: Worker, named: ExtractorNamed, at_once: int, listener: Listener) -> Sequence[Kind]:
     """Return what this version can run with these models, `at_once` extractions at the same time."""
+    known = remembering(named)
 
     async def extract(worker: Worker, execution: Execution, resume: bool) -> Status:
-        return await run_extraction(worker, execution, named=named, resume=resume)
+        return await run_extraction(worker, execution, named=known, resume=resume)
 
-    return (Kind(EXTRACTION, VERSION, extract, at_once, Comeback(storage, named)),)
+    async def look_after(worker: Worker, batch: Execution, resume: bool) -> Status:
+        return await run_batch(worker, batch, Queued(worker, listener), named=known, resume=resume)
+
+    return (
+        Kind(extraction.EXTRACTION, extraction.VERSION, extract, at_once, Comeback(worker.storage, known)),
+        Kind(batch_input.BATCH, batch_input.VERSION, look_after, _BATCHES, _ready),
+    )
+
+
+async def _ready(batch: Execution) -> bool:  # noqa: ARG001  # it asks no provider itself
+    return True

@@ -1,12 +1,14 @@
 """Materials: the documents and ontologies that executions work on, kept so that any worker can go on with them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select, update
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
+from lithograph.durable.clock import seconds_of
 from lithograph.errors import UsageError
 from lithograph.ontology.model import Ontology
 from lithograph.storage.columns import insert_into, json_text
@@ -15,25 +17,41 @@ from lithograph.storage.schema import document as documents
 from lithograph.storage.schema import ontology as ontologies
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
+
+_FRESH = 43_200.0
+"""Seconds for which a document counts as given just now: half a day."""
 
 
 def keep_document(connection: "Connection", document: Document, now: str) -> None:
-    """Write a document, unless it is there."""
-    if connection.execute(select(documents.c.id).where(documents.c.id == document.id)).first():
+    """Write a document, or see to it that the one that is there stays; see `_is_kept`."""
+    if _is_kept(connection, documents, documents.c.id == document.id, now):
         return
-    values = {
-        name: getattr(document, name) for name in ("organization_id", "id", "sha256", "source", "media_type", "text")
-    }
-    new = insert_into(connection, documents).on_conflict_do_nothing()
-    connection.execute(new, {**values, "created_at": now})
+    connection.execute(insert_into(connection, documents).on_conflict_do_nothing(), _row(document, now))
+
+
+def keep_documents(connection: "Connection", given: Sequence[Document], now: str) -> None:
+    """Do what `keep_document` does for each of many documents; the new ones are written by one statement."""
+    named = documents.c.id.in_([document.id for document in given])
+    there = set(connection.execute(select(documents.c.id).where(named)).scalars())
+    for document in given:
+        if document.id in there:
+            keep_document(connection, document, now)
+    new = [_row(document, now) for document in given if document.id not in there]
+    if new:
+        connection.execute(insert_into(connection, documents).on_conflict_do_nothing(), new)
+
+
+def _row(document: Document, now: str) -> dict[str, Any]:
+    names = ("organization_id", "id", "sha256", "source", "media_type", "text")
+    return {**{name: getattr(document, name) for name in names}, "created_at": now}
 
 
 def keep_ontology(connection: "Connection", organization_id: OrganizationId, ontology: Ontology, now: str) -> None:
-    """Write an ontology, as it was understood, unless it is there."""
+    """Write an ontology, as it was understood, or see to it that the one that is there stays; see `_is_kept`."""
     c = ontologies.c
     mine = (c.organization_id == organization_id) & (c.content_hash == ontology.content_hash)
-    if connection.execute(select(c.content_hash).where(mine)).first():
+    if _is_kept(connection, ontologies, mine, now):
         return
     values: dict[str, Any] = {
         "organization_id": organization_id,
@@ -43,6 +61,20 @@ def keep_ontology(connection: "Connection", organization_id: OrganizationId, ont
         "created_at": now,
     }
     connection.execute(insert_into(connection, ontologies).on_conflict_do_nothing(), values)
+
+
+def _is_kept(connection: "Connection", table: Table, mine: "ColumnElement[bool]", now: str) -> bool:
+    """Whether it is there and stays: what was last given some time ago counts as given now.
+
+    So whatever somebody is about to use is no older than half a day, and `durable.retention`, which deletes nothing
+    younger than a day, leaves it alone, whoever of the two is first.
+    """
+    given = connection.execute(select(table.c.created_at).where(mine)).scalar()
+    if given is None:
+        return False
+    if seconds_of(given) > seconds_of(now) - _FRESH:
+        return True
+    return connection.execute(update(table).where(mine).values(created_at=now)).rowcount > 0
 
 
 def document_of(storage: Storage, organization_id: OrganizationId, document_id: DocumentId) -> Document:

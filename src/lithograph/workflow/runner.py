@@ -34,6 +34,10 @@ from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
+from lithograph.workflow.batch import run_batch
+from lithograph.workflow.batch_children import InProcess
+from lithograph.workflow.batch_input import BATCH
+from lithograph.workflow.batch_result import result_of_batch
 from lithograph.workflow.extraction import (
     ExtractionInput,
     input_of,
@@ -42,7 +46,7 @@ from lithograph.workflow.extraction import (
     run_extraction,
     start_extraction,
 )
-from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, rules_only
+from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, remembering, rules_only
 from lithograph.workflow.materials import ontology_of
 from lithograph.workflow.reading import read_files, unheard, unread_results
 
@@ -114,6 +118,8 @@ class Run:
 
 
 def _result(storage: Storage, part: Part) -> ExtractionResult:
+    if part.execution.workflow_type == BATCH:
+        return result_of_batch(storage, part.execution)
     result = result_of_execution(storage, part.execution.organization_id, part.execution.id)
     (document,) = result.documents
     return replace(result, documents=(replace(document, source=part.source),))
@@ -167,7 +173,7 @@ async def run_files(
     skip = plan.settings.on_missing is OnMissing.SKIP
     extractor = named(plan.choice, plan.ontology)
     parts: dict[DocumentId, Part | ExtractionResult] = {}
-    async with _alive(worker):
+    async with alive(worker):
         outcomes = await read_files(list(dict.fromkeys(paths)), organization_id, watching.read, skip=skip)
         unread = await unread_results(outcomes, organization_id)
         documents = {outcome.id: outcome for outcome in outcomes.values() if isinstance(outcome, Document)}
@@ -251,14 +257,17 @@ async def run_one(
     while not execution.status.terminal:
         resume = execution.status is Status.SUSPENDED
         try:
-            await run_extraction(
-                worker,
-                execution,
-                named=named,
-                resume=resume,
-                progress=watching.progress,
-                prepared=watching.prepared,
-            )
+            if execution.workflow_type == BATCH:
+                await _run_documents(worker, execution, named, resume=resume)
+            else:
+                await run_extraction(
+                    worker,
+                    execution,
+                    named=named,
+                    resume=resume,
+                    progress=watching.progress,
+                    prepared=watching.prepared,
+                )
         except StateError:
             execution = await anyio.to_thread.run_sync(look)
             if executions.unowned(execution, timestamp(worker.clock.now())):
@@ -267,12 +276,23 @@ async def run_one(
         if execution.waiting_for != signals.PROVIDER:
             break
         watching.away(execution)
-        async with _alive(worker):
+        async with alive(worker):
             back = await _back(worker, execution, named)
         execution = await anyio.to_thread.run_sync(look)
-        if not back:
+        if not back and execution.status is Status.SUSPENDED:
             break
     return Part(execution, source, worked=True)
+
+
+async def _run_documents(worker: Worker, batch: Execution, named: ExtractorNamed, *, resume: bool) -> None:
+    """Run a batch, and its documents in this process too."""
+    with journaling(worker) as writer:
+        sharing, known = replace(worker, writer=writer), remembering(named)
+
+        async def run(child: ExecutionId) -> Execution:
+            return (await run_one(sharing, child, batch.organization_id, named=known)).execution
+
+        await run_batch(sharing, batch, InProcess(sharing, run), named=known, resume=resume)
 
 
 async def _let_go(worker: Worker, execution: Execution) -> Execution:
@@ -352,7 +372,7 @@ def _look(storage: Storage, organization_id: OrganizationId, execution_id: Execu
 
 
 @asynccontextmanager
-async def _alive(worker: Worker) -> AsyncIterator[None]:
+async def alive(worker: Worker) -> AsyncIterator[None]:
     """Keep the right to work while nothing is being run yet."""
 
     async def beat() -> None:

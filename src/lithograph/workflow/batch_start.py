@@ -1,0 +1,133 @@
+"""Starting a batch: its files are read and its documents listed, some hundreds in a transaction.
+
+Until the list is complete the batch waits, and no worker takes it. The same start again goes on where it stood.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
+
+from lithograph.domain.ids import OrganizationId, digest
+from lithograph.durable import executions
+from lithograph.durable.activities import input_hash
+from lithograph.durable.clock import timestamp
+from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.executions import Execution, NewExecution
+from lithograph.durable.run import Worker
+from lithograph.durable.status import Status
+from lithograph.errors import UsageError
+from lithograph.extraction.extractor import Extractor
+from lithograph.extraction.settings import OnMissing
+from lithograph.workflow.batch_input import BATCH, DOCUMENTS, VERSION, BatchInput, OnFailure, batch_input_of
+from lithograph.workflow.batch_lister import Lister, Then
+from lithograph.workflow.batch_listing import Found, Listing, look_over, shown, walk
+from lithograph.workflow.extraction import leave
+from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
+from lithograph.workflow.materials import keep_ontology
+from lithograph.workflow.runner import Plan, alive, check
+
+Told = Callable[[int, int], object]
+"""Is told how many documents are listed, and how many there are."""
+
+
+_OF_A_DATABASE: Final = ("", "-wal", "-shm", ".lock")
+"""What the names of an SQLite database's files end with."""
+
+
+def untold(listed: int, files: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What is to be done with files, as a batch: `apart_from` are files that are none of its documents."""
+
+    paths: Sequence[Path]
+    plan: Plan
+    on_failure: OnFailure = OnFailure.CONTINUE
+    at_once: int = 3
+    apart_from: Sequence[Path] = ()
+
+    def files(self, database: Path | None = None) -> Iterator[Found]:
+        """Yield its files, which those of a database are not among; see `walk`."""
+        kept = [] if database is None else [database.with_name(database.name + end) for end in _OF_A_DATABASE]
+        return walk(self.paths, [*self.apart_from, *kept])
+
+    def input(self) -> BatchInput:
+        """Return what the batch remembers before its documents are listed."""
+        named = shown(self.paths[0])
+        source = named if len(self.paths) == 1 else f"{named} and {len(self.paths) - 1:,} more"
+        plan, choice = self.plan, self.plan.choice
+        return BatchInput(
+            source,
+            plan.ontology.content_hash,
+            choice.model,
+            plan.settings,
+            choice.base_url,
+            choice.fallback,
+            plan.limits,
+            self.on_failure,
+            self.at_once,
+        )
+
+
+async def start_batch(
+    worker: Worker,
+    batch: BatchPlan,
+    organization_id: OrganizationId,
+    *,
+    named: ExtractorNamed = rules_only,
+    told: Told = untold,
+    then: Then = leave,
+    checked: bool = True,
+) -> Execution:
+    """Return the batch of these files, with this ontology, model and these settings: the one there is, or a new one.
+
+    `then` is called in the transaction in which its list is complete, and in which workers may take it. With `checked`
+    a model is asked once whether it is there, before the first document of a new batch is listed for it. Which batch it
+    is depends on the names, sizes and times of the files, not on how they are run. Raises `UsageError` when there is no
+    file, and `StateError` when the batch was cancelled meanwhile.
+    """
+    extractor = named(batch.plan.choice, batch.plan.ontology)
+    async with alive(worker):
+        files_of = partial(batch.files, worker.storage.path)
+        listing = await anyio.to_thread.run_sync(lambda: look_over(files_of()), abandon_on_cancel=True)
+        if not listing.files:
+            raise UsageError(f"there is no file in {shown(batch.paths[0])}; name the documents, or a folder of them")
+        open_ = partial(_open, worker, batch, organization_id, extractor, listing)
+        execution = await anyio.to_thread.run_sync(open_)
+        if execution.waiting_for != DOCUMENTS or execution.status is not Status.PENDING:
+            return execution
+        if checked and isinstance(extractor, RemoteExtractor):
+            await check(extractor)
+        told_of = partial(_tell, told, listing.files)
+        lister = Lister(worker, execution, files_of, batch.plan.ontology, extractor, told_of, then)
+        return await lister.list_all()
+
+
+def _tell(told: Told, files: int, listed: int) -> None:
+    told(listed, max(listed, files))
+
+
+def _open(
+    worker: Worker, batch: BatchPlan, organization_id: OrganizationId, extractor: Extractor, listing: Listing
+) -> Execution:
+    """Return the batch there is, which takes over how it is to be run from now on, or a new one that waits."""
+    given, ontology = batch.input(), batch.plan.ontology
+    lasting = replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1)
+    identity = extractor.identity
+    asked = input_hash(identity.revision, (identity.name, sorted(identity.parameters.items()), lasting))
+    key = digest("key", VERSION, listing.key, given.ontology, given.model, asked)
+    new = NewExecution(organization_id, BATCH, VERSION, key, given.remembered(), waiting_for=DOCUMENTS)
+    with transaction(worker.storage, organization_id, Transaction.START) as connection:
+        keep_ontology(connection, organization_id, ontology, timestamp(worker.clock.now()))
+        found = executions.start(connection, new, worker.clock)
+        wanted = replace(given, documents=batch_input_of(found).documents).remembered()
+        if found.input != wanted and found.status is not Status.COMPLETED:
+            executions.remember_input(connection, found, wanted)
+        return executions.get(connection, organization_id, found.id)
