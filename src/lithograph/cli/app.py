@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from lithograph.cli import budget, control, demo, executions, extract, fake_model, migrate, ontology, worker
+from lithograph.cli import (
+    batch,
+    budget,
+    control,
+    demo,
+    executions,
+    extract,
+    fake_model,
+    key,
+    migrate,
+    ontology,
+    organization,
+    prune,
+    worker,
+)
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
 from lithograph.cli.output import tell, write_stdout
 from lithograph.errors import LithographError
@@ -30,11 +44,15 @@ app.command()(control.cancel)
 app.command()(control.retry)
 app.command()(control.signal)
 app.command()(budget.budget)
+app.command()(prune.prune)
 app.command()(demo.demo)
 app.command()(fake_model.fake_model)
 app.command()(worker.worker)
 app.command()(migrate.migrate)
+app.add_typer(batch.app, name="batch")
 app.add_typer(ontology.app, name="ontology")
+app.add_typer(organization.app, name="organization")
+app.add_typer(key.app, name="key")
 
 
 def _version(wanted: bool) -> None:

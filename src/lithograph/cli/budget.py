@@ -25,18 +25,17 @@ def budget(
     """
     place = place_of(db, organization)
 
-    from lithograph.durable.database_clock import clock_of
     from lithograph.resilience.budget import Limits
-    from lithograph.workflow.spending import account_of, limit_organization
 
     limits = Limits(max_tokens, max_cost)
     if unlimited and limits != Limits():
         raise UsageError("--unlimited takes the limits away: give it alone")
     setting = unlimited or limits != Limits()
     with place.open(create=setting) as storage:
+        workspace = place.workspace(storage)
         if setting:
-            limit_organization(storage, place.organization_id, limits, clock_of(storage))
-        account = account_of(storage, place.organization_id)
+            workspace.limit(limits)
+        account = workspace.account()
     lines = (
         f"organisation  {place.organization_id}",
         f"tokens        {account.spent.tokens:,} of {_limit(account.limits.tokens, ',')}",

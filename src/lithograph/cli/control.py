@@ -1,8 +1,7 @@
 """`litho pause`, `cancel`, `signal`, `resume` and `retry`: asking something of an execution, and going on with it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,17 +26,15 @@ from lithograph.cli.options import (
     place_of,
 )
 from lithograph.cli.output import destination, tell
-from lithograph.cli.work import Session, lock_of
+from lithograph.cli.work import Session
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
-from lithograph.errors import StateError, UsageError
+from lithograph.errors import UsageError
 from lithograph.resilience.budget import Limits
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
     from lithograph.durable.executions import Execution
     from lithograph.durable.run import Worker
-    from lithograph.durable.status import Status
-    from lithograph.storage.open import Storage
     from lithograph.workflow.runner import Watching
 
 
@@ -49,23 +46,11 @@ def pause(
 ) -> int:
     """Ask the process that runs an execution to stop at the next chunk; `litho resume` goes on."""
     place = place_of(db, organization)
-
-    from lithograph.durable import signals
-    from lithograph.durable.database_clock import clock_of
-    from lithograph.durable.lookup import find
-    from lithograph.durable.status import Status
-
-    with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
-        with storage.read(place.organization_id) as connection:
-            found = find(connection, place.organization_id, execution)
-        goes_on = not alone and found.waiting_for == signals.PROVIDER  # by itself, when the provider is back
-        if found.status is Status.SUSPENDED and not goes_on:
-            tell(f"execution {found.id} is suspended already; {place.command('resume', found.id)} lets it go on")
-            return ExitCode.COMPLETED
-        if not (found.status.terminal or goes_on) and (alone or _is_free(storage, found)):
-            raise StateError(f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause")
-        signals.send(storage, place.organization_id, found.id, signals.PAUSE, clock_of(storage))
-    tell(f"execution {found.id} is asked to pause; {place.command('resume', found.id)} lets it go on")
+    with place.open() as storage:
+        answer = place.workspace(storage, lease_seconds).pause(execution)
+    found = answer.execution
+    standing = "is suspended already" if answer.done else "is asked to pause"
+    tell(f"execution {found.id} {standing}; {place.command('resume', found.id)} lets it go on")
     return ExitCode.COMPLETED
 
 
@@ -77,21 +62,9 @@ def cancel(
 ) -> int:
     """End an execution for good, within a second; what it finished stays readable."""
     place = place_of(db, organization)
-
-    from lithograph.durable import executions, signals
-    from lithograph.durable.database_clock import clock_of
-    from lithograph.durable.lookup import find
-    from lithograph.durable.status import Status
-
-    with place.open() as storage, _nobody_works(storage, lease_seconds) as alone:
-        with storage.read(place.organization_id) as connection:
-            found = find(connection, place.organization_id, execution)
-        if alone or _is_free(storage, found):
-            executions.change(storage, place.organization_id, found.id, Status.CANCELLED, clock_of(storage))
-            tell(f"execution {found.id} is cancelled")
-        else:
-            signals.send(storage, place.organization_id, found.id, signals.CANCEL, clock_of(storage))
-            tell(f"execution {found.id} is asked to cancel")
+    with place.open() as storage:
+        answer = place.workspace(storage, lease_seconds).cancel(execution)
+    tell(f"execution {answer.execution.id} is {'cancelled' if answer.done else 'asked to cancel'}")
     return ExitCode.COMPLETED
 
 
@@ -111,23 +84,12 @@ def signal(
         value = json.loads(payload)
     except ValueError as error:
         raise UsageError(f"the signal's payload is no JSON ({error}); quote it, as in '{{\"accept\": true}}'") from None
-    if not name.strip():
-        raise UsageError("the signal has no name; give one")
-
-    from lithograph.durable import signals
-    from lithograph.durable.database_clock import clock_of
-    from lithograph.durable.lookup import find
-
     with place.open() as storage:
-        with storage.read(place.organization_id) as connection:
-            found = find(connection, place.organization_id, execution)
-        new = signals.send(
-            storage, place.organization_id, found.id, name, clock_of(storage), payload=value, client_key=key
-        )
-    if new:
-        tell(f"signal {name} was sent to execution {found.id}")
+        sent = place.workspace(storage).signal(execution, name, value, key=key)
+    if sent.new:
+        tell(f"signal {name} was sent to execution {sent.execution.id}")
     else:
-        tell(f"a signal with the key {key} was sent to execution {found.id} before: nothing was sent now")
+        tell(f"a signal with the key {key} was sent to execution {sent.execution.id} before: nothing was sent now")
     return ExitCode.COMPLETED
 
 
@@ -148,13 +110,14 @@ def resume(
     """Go on, in this process, with an execution that was paused, interrupted or never begun, and give its result. A
     budget that is given replaces the one that it had.
     """
-    session = Session(place_of(db, organization), destination(out, formats or ()), lease_seconds, plain=plain)
+    wanted = out is not None or bool(formats)
+    target = destination(out, formats or ())
+    session = Session(place_of(db, organization), target, lease_seconds, plain=plain, wanted=wanted)
 
-    from lithograph.durable.status import Status
+    from lithograph.service.control import check_resumable
 
-    allowed = {Status.PENDING, Status.RUNNING, Status.SUSPENDED, Status.COMPLETED}
     asking = Asking(prices=prices, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    return _carry_on(session, execution, allowed, asking, Limits(max_tokens, max_cost))
+    return _carry_on(session, execution, check_resumable, asking, Limits(max_tokens, max_cost))
 
 
 def retry(
@@ -172,34 +135,41 @@ def retry(
     """Run, in this process, what is missing of an execution that failed or completed with errors, and give its
     result.
     """
-    session = Session(place_of(db, organization), destination(out, formats or ()), lease_seconds, plain=plain)
+    wanted = out is not None or bool(formats)
+    target = destination(out, formats or ())
+    session = Session(place_of(db, organization), target, lease_seconds, plain=plain, wanted=wanted)
 
-    from lithograph.durable.status import Status
+    from lithograph.service.control import check_retriable
 
     asking = Asking(prices=prices, requests_per_minute=requests_per_minute, tokens_per_minute=tokens_per_minute)
-    return _carry_on(session, execution, {status for status in Status if status.retriable}, asking, Limits())
+    return _carry_on(session, execution, check_retriable, asking, Limits())
 
 
-def _carry_on(session: Session, given: str, allowed: "set[Status]", asking: Asking, limits: Limits) -> int:
+def _carry_on(
+    session: Session, given: str, check: "Callable[[Execution], None]", asking: Asking, limits: Limits
+) -> int:
     import anyio
     import anyio.to_thread
 
-    from lithograph.durable.lookup import find
-    from lithograph.workflow.extraction import allow, input_of
-    from lithograph.workflow.materials import ontology_of
+    from lithograph.workflow.batch_input import BATCH
+    from lithograph.workflow.inputs import allow, input_of
     from lithograph.workflow.runner import Run, run_one
 
     place = session.place
     with place.open() as storage:
-        with storage.read(place.organization_id) as connection:
-            found = find(connection, place.organization_id, given)
-        if found.status not in allowed:
-            raise StateError(f"execution {found.id} is {found.status}: {_instead(found)}")
+        workspace = place.workspace(storage)
+        found = workspace.execution(given)
+        check(found)
         remembered = input_of(found)
         limited = limits if limits != Limits() else remembered.limits
         asking = replace(asking, concurrency=remembered.settings.concurrency, priced=limited.cost_usd is not None)
-        models, ontology = asking.models(), ontology_of(storage, place.organization_id, remembered.ontology)
+        models, ontology = asking.models(), workspace.ontology(remembered.ontology)
         models(remembered.choice, ontology)  # says what cannot be had
+
+        if found.workflow_type == BATCH:
+            from lithograph.cli.batch_session import carry_on
+
+            return carry_on(session, storage, found, limited, ontology, models)
 
         async def job(worker: "Worker", watching: "Watching") -> Run:
             if limited != remembered.limits:
@@ -207,44 +177,3 @@ def _carry_on(session: Session, given: str, allowed: "set[Status]", asking: Aski
             return Run((await run_one(worker, found.id, place.organization_id, named=models, watching=watching),))
 
         return session.carry_out(storage, job, ontology, models)
-
-
-def _instead(found: "Execution") -> str:
-    from lithograph.durable.status import Status
-
-    if found.status.retriable:
-        return "`litho retry` runs what is missing"
-    if found.status is Status.COMPLETED:
-        return "there is nothing left to run"
-    if found.status is Status.CANCELLED:
-        return "that is for good, and `litho extract` starts another one"
-    return "`litho resume` lets it go on"
-
-
-@contextmanager
-def _nobody_works(storage: "Storage", lease_seconds: float) -> Iterator[bool]:
-    """Give whether no process works on the database, and see to it that none begins to meanwhile.
-
-    On a server nobody can say: what an execution's own lease says counts.
-    """
-    if storage.path is None:
-        yield False
-        return
-    lock = lock_of(storage.path, lease_seconds)
-    try:
-        lock.acquire()
-    except UsageError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-def _is_free(storage: "Storage", found: "Execution") -> bool:
-    from lithograph.durable.clock import timestamp
-    from lithograph.durable.database_clock import clock_of
-    from lithograph.durable.executions import unowned
-
-    return unowned(found, timestamp(clock_of(storage).now()))

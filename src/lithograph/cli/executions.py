@@ -17,7 +17,7 @@ from lithograph.storage.location import DEFAULT_URL
 if TYPE_CHECKING:
     from lithograph.durable.events import Event
     from lithograph.durable.executions import Execution
-    from lithograph.storage.open import Storage
+    from lithograph.service.workspace import Workspace
 
 _TEXT = "text"
 
@@ -25,26 +25,23 @@ _TEXT = "text"
 def list_executions(
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many, at most.")] = 20,
     status: Annotated[str | None, typer.Option("--status", metavar="S", help="Only those of this status.")] = None,
+    children: Annotated[bool, typer.Option("--all", help="Also those of the documents of batches.")] = False,
     db: Db = DEFAULT_URL,
     organization: Organization = DEFAULT_ORGANIZATION,
 ) -> int:
     """List the executions, newest first: id, status, percent, when it was started, what it works on."""
     place = place_of(db, organization)
 
-    from lithograph.durable import executions
     from lithograph.durable.status import Status
-    from lithograph.workflow.overview import percent_of, source_of
 
     if status is not None and status not in tuple(Status):
         raise UsageError(f"there is no status {status!r}; choose one of {', '.join(Status)}")
     wanted = None if status is None else Status(status)
-    with place.open() as storage, storage.read(place.organization_id) as connection:
-        rows = [
-            (found, percent_of(connection, found))
-            for found in executions.listed(connection, place.organization_id, limit=limit, status=wanted)
-        ]
-    for found, percent in rows:
-        line = f"{found.id}  {found.status:<21}  {percent:>3.0f} %  {found.created_at[:19]}Z  {source_of(found)}"
+    with place.open() as storage:
+        rows = place.workspace(storage).executions(limit=limit, status=wanted, children=children)
+    for row in rows:
+        found = row.execution
+        line = f"{found.id}  {found.status:<21}  {row.percent:>3.0f} %  {found.created_at[:19]}Z  {row.source}"
         _show(one_line_of(line))
     if not rows:
         tell("there is no execution")
@@ -65,12 +62,16 @@ def status(
     """Say how an execution stands: how far it is, what it cost, what is missing, what happened last."""
     place = place_of(db, organization)
 
+    from lithograph.cli.batch_session import show_batch
     from lithograph.cli.standing import as_object, as_text
-    from lithograph.durable.lookup import find
-    from lithograph.workflow.overview import overview
+    from lithograph.workflow.batch_input import BATCH
 
-    with place.open() as storage, storage.read(place.organization_id) as connection:
-        found = overview(connection, find(connection, place.organization_id, execution))
+    with place.open() as storage:
+        workspace = place.workspace(storage)
+        if workspace.execution(execution).workflow_type == BATCH:
+            show_batch(workspace.batch(execution), as_json=as_json)
+            return ExitCode.COMPLETED
+        found = workspace.overview(execution)
     if as_json:
         import json
 
@@ -93,8 +94,9 @@ def events(
     import anyio
 
     with place.open() as storage:
-        found = _find(storage, place, execution)
-        reader = _Reader(storage, found, after)
+        workspace = place.workspace(storage)
+        found = workspace.execution(execution)
+        reader = _Reader(workspace, found, after)
         try:
             if follow:
                 anyio.run(reader.follow)
@@ -109,29 +111,18 @@ def events(
 class _Reader:
     """Prints the events of an execution and remembers which was the last."""
 
-    def __init__(self, storage: "Storage", execution: "Execution", after: int) -> None:
-        self._storage, self._execution, self.after = storage, execution, after
+    def __init__(self, workspace: "Workspace", execution: "Execution", after: int) -> None:
+        self._workspace, self._execution, self.after = workspace, execution, after
 
     def read(self) -> None:
         """Print what there is."""
-        from lithograph.durable.events import events_after
-
-        while True:
-            with self._storage.read(self._execution.organization_id) as connection:
-                page = events_after(connection, self._execution.organization_id, self._execution.id, self.after)
-            if not page or not all(self._print(event) for event in page):
+        while page := self._workspace.events(self._execution.id, after=self.after):
+            if not all(self._print(event) for event in page):
                 return
 
     async def follow(self) -> None:
         """Print what there is and what comes, while somebody reads it."""
-        from lithograph.durable.database_clock import clock_of
-        from lithograph.durable.events import follow
-
-        execution = self._execution
-        coming = follow(
-            self._storage, execution.organization_id, execution.id, clock_of(self._storage), after=self.after
-        )
-        async for event in coming:
+        async for event in self._workspace.follow(self._execution, after=self.after):
             if not self._print(event):
                 return
 
@@ -167,29 +158,29 @@ def result(
     target = destination(out, formats or ())
 
     from lithograph.graph.export.formats import export_files
-    from lithograph.workflow.extraction import input_of, result_of_execution
-    from lithograph.workflow.materials import ontology_of
+    from lithograph.workflow.inputs import input_of
 
     with place.open() as storage:
-        found = _find(storage, place, execution)
-        ontology = ontology_of(storage, place.organization_id, input_of(found).ontology)
-        whole = result_of_execution(storage, place.organization_id, found.id)
+        workspace = place.workspace(storage)
+        found = workspace.execution(execution)
+        ontology = workspace.ontology(input_of(found).ontology)
+        whole = workspace.result(found.id)
     target.write(lambda chosen: export_files(whole, chosen, ontology))
     if whole.completed:
         return ExitCode.COMPLETED
-    tell(f"execution {found.id} is {found.status}: of its chunks, {len(whole.missing):,} are missing here")
+    parts = "documents and chunks" if len(whole.documents) != 1 else "chunks"
+    tell(f"execution {found.id} is {found.status}: of its {parts}, {len(whole.missing):,} are missing here")
     return ExitCode.INCOMPLETE
 
 
 def _text(place: Place, execution: str, out: Path | None) -> int:
     from lithograph.workflow.extraction import input_of
-    from lithograph.workflow.materials import document_of
 
     if out is not None:
         destination(out, ["json"])  # whatever the format, it has to be a file that can be written
     with place.open() as storage:
-        found = _find(storage, place, execution)
-        document = document_of(storage, place.organization_id, input_of(found).document)
+        workspace = place.workspace(storage)
+        document = workspace.document(input_of(workspace.execution(execution)).document)
     # A lone surrogate cannot be encoded; one character stands for it, so that all offsets stay.
     data = document.text.encode("utf-8", "replace")
     if out is None:
@@ -197,13 +188,6 @@ def _text(place: Place, execution: str, out: Path | None) -> int:
     else:
         write_file(out, data)
     return ExitCode.COMPLETED
-
-
-def _find(storage: "Storage", place: Place, execution: str) -> "Execution":
-    from lithograph.durable.lookup import find
-
-    with storage.read(place.organization_id) as connection:
-        return find(connection, place.organization_id, execution)
 
 
 def _show(text: str) -> bool:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
+from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId, organization_named
 from lithograph.errors import UsageError
 from lithograph.graph.export.formats import FORMATS
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
+    from lithograph.service.workspace import Workspace
     from lithograph.storage.open import Storage
     from lithograph.workflow.models import Models
 
@@ -52,10 +53,12 @@ Prices = Annotated[
     Path | None, typer.Option("--prices", metavar="FILE", help="Prices, where those that come with it are out of date.")
 ]
 RequestsPerMinute = Annotated[
-    float | None, typer.Option("--requests-per-minute", metavar="N", help="At most, to each model.")
+    float | None,
+    typer.Option("--requests-per-minute", metavar="N", help="At most, to each model; on a server, by all processes."),
 ]
 TokensPerMinute = Annotated[
-    float | None, typer.Option("--tokens-per-minute", metavar="N", help="At most, to and from each model.")
+    float | None,
+    typer.Option("--tokens-per-minute", metavar="N", help="At most, to and from each model; on a server, likewise."),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Show progress as plain lines, also on a terminal.")]
 LeaseSeconds = Annotated[
@@ -120,6 +123,12 @@ class Place:
 
         return open_storage(self.url, create=create)
 
+    def workspace(self, storage: "Storage", lease_seconds: float = LEASE_SECONDS) -> "Workspace":
+        """Return all that the organisation can do in its database."""
+        from lithograph.service.workspace import Workspace
+
+        return Workspace(storage, self.organization_id, lease_seconds=lease_seconds)
+
     def command(self, *words: str) -> str:
         """Return a command line about this place, to be shown to people."""
         options: list[str] = []
@@ -131,7 +140,7 @@ class Place:
 
 
 def place_of(db: str, organization: str) -> Place:
-    """Return the place that `--db` and `--organization` name; raises `UsageError` for an empty organisation."""
+    """Return the place that `--db` and `--organization` name; raises `UsageError` for what is no organisation's id."""
     if not organization.strip():
         raise UsageError("--organization is empty; give an id, or leave it out")
-    return Place(db, OrganizationId(organization))
+    return Place(db, organization_named(organization))

@@ -13,14 +13,11 @@ from lithograph.cli.output import Destination, tell
 from lithograph.errors import IncompleteError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lithograph.cli.progress import Watch
     from lithograph.domain.result import ExtractionResult
     from lithograph.durable.executions import Execution
     from lithograph.durable.run import Worker
     from lithograph.ontology.model import Ontology
-    from lithograph.storage.lock import WorkerLock
     from lithograph.storage.open import Storage
     from lithograph.workflow.models import Models
     from lithograph.workflow.runner import Run, Watching
@@ -38,6 +35,8 @@ class Session:
     plain: bool = False
     repeatable: bool = False
     """Whether the same command again would continue."""
+    wanted: bool = True
+    """Whether a result was asked for: without that, a batch gives none."""
     began: float = field(default_factory=time.monotonic)
     _current: "Execution | None" = None
 
@@ -46,12 +45,13 @@ class Session:
 
         Raises `StoppedError` when it was interrupted or paused, `IncompleteError` when it failed or was cancelled.
         """
+        models.share(storage)
         try:
             run = self._run(storage, job, models)
             self._check(run)
             if not run.worked:
                 tell("nothing was left to do: every execution had ended before")
-            return self.write(run.result(storage), ontology)
+            return self._conclude(storage, run, ontology)
         except KeyboardInterrupt as error:
             raise StoppedError(f"interrupted; what was finished is kept: {self._continuation()}") from error
 
@@ -74,6 +74,9 @@ class Session:
                     await models.aclose()
 
             return anyio.run(work)
+
+    def _conclude(self, storage: "Storage", run: "Run", ontology: "Ontology | None") -> int:
+        return self.write(run.result(storage), ontology)
 
     def _check(self, run: "Run") -> None:
         """Raise what there is to say of an execution that did not complete."""
@@ -146,14 +149,8 @@ def working(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
     if storage.path is None:
         yield Worker(storage, clock, system_random(), Lease(name, lease_seconds))
         return
+    from lithograph.service.alone import lock_of
+
     lock = lock_of(storage.path, lease_seconds)
     with lock:
         yield Worker(storage, clock, system_random(), Lease(name, lease_seconds, sole=True), beat=lock.beat)
-
-
-def lock_of(database: "Path", lease_seconds: float) -> "WorkerLock":
-    """Return the lock of an SQLite file."""
-    from lithograph.durable.clock import SystemClock
-    from lithograph.storage.lock import WorkerLock
-
-    return WorkerLock(database, lease=lease_seconds, clock=SystemClock().now)

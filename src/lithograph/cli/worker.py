@@ -1,16 +1,18 @@
 """`litho worker`: run whatever is queued on a server, until told to stop."""
 
+import gc
+import logging
 import signal
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lithograph.cli.errors import ExitCode
+from lithograph.cli.errors import ExitCode, one_line
 from lithograph.cli.options import (
     LEASE_SECONDS,
     Asking,
     LeaseSeconds,
-    Place,
     Prices,
     RequestsPerMinute,
     TokensPerMinute,
@@ -21,6 +23,12 @@ from lithograph.cli.work import working
 if TYPE_CHECKING:
     from lithograph.durable.run import Worker
     from lithograph.workflow.models import Models
+
+_LOOK_EVERY: Final = 0.4
+"""Seconds between two looks for signals while nothing can be heard of them."""
+
+_PATIENCE: Final = 30.0
+"""Seconds that whatever is done waits for a server that cannot be reached."""
 
 
 def worker(
@@ -41,23 +49,32 @@ def worker(
     """
     import anyio
 
+    from lithograph.storage.open import open_storage
+
+    _log_plainly()
     asking = Asking(concurrency, requests_per_minute, tokens_per_minute, prices)
-    with Place(db).open() as storage, working(storage, lease_seconds) as ready:
-        anyio.run(_work, ready, asking.models(), executions)
+    models = asking.models()
+    with open_storage(db, create=False, patience=_PATIENCE) as storage, working(storage, lease_seconds) as ready:
+        models.share(storage)
+        anyio.run(_work, ready, models, executions)
     tell("stopped; what was in work is given back")
+    gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
     return ExitCode.COMPLETED
 
 
 async def _work(ready: "Worker", models: "Models", executions: int) -> None:
     import anyio
 
+    from lithograph.durable.listen import listening
     from lithograph.workflow.dispatch import dispatch
     from lithograph.workflow.kinds import kinds_of
 
     async def take(scope: "anyio.CancelScope") -> None:
         try:
-            kinds = kinds_of(ready.storage, models, executions)
-            await dispatch(ready, kinds, started=lambda: tell(f"working as {ready.lease.owner}"))
+            async with listening(ready.storage, _LOOK_EVERY) as listener:
+                working = replace(ready, listener=listener)
+                kinds = kinds_of(working, models, executions, listener)
+                await dispatch(working, kinds, started=lambda: tell(f"working as {ready.lease.owner}"))
         finally:
             scope.cancel()
 
@@ -70,3 +87,18 @@ async def _work(ready: "Worker", models: "Models", executions: int) -> None:
     finally:
         with anyio.CancelScope(shield=True):
             await models.aclose()
+
+
+class _PlainLines(logging.Handler):
+    """Tells what is logged, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell of one record."""
+        tell(one_line(record.getMessage()))
+
+
+def _log_plainly() -> None:
+    """Tell of every trouble once, in a line of our own; what the libraries below say of it comes with tracebacks."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.getLogger("lithograph")
+    ours.handlers = [_PlainLines(logging.WARNING)]

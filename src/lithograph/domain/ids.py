@@ -5,7 +5,10 @@ collide by concatenation.
 """
 
 import hashlib
-from typing import NewType
+import re
+from typing import Final, NewType
+
+from lithograph.errors import UsageError
 
 OrganizationId = NewType("OrganizationId", str)
 DocumentId = NewType("DocumentId", str)
@@ -18,6 +21,21 @@ Iri = NewType("Iri", str)
 
 DEFAULT_ORGANIZATION = OrganizationId("default")
 """The organisation of a run that names none."""
+
+_ORGANIZATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def organization_named(given: str) -> OrganizationId:
+    """Return the organisation of that id; raises `UsageError` when it cannot be one.
+
+    It becomes part of IRIs, of file names and of command lines, so it may hold nothing that means something there.
+    """
+    if not _ORGANIZATION.fullmatch(given):
+        raise UsageError(
+            f"{given!r} is no id of an organisation: it has letters (a to z, A to Z), digits, '-', '_' and '.', "
+            "begins with a letter or a digit, and is at most 64 characters long"
+        )
+    return OrganizationId(given)
 
 
 def digest(kind: str, *parts: str | int) -> str:

@@ -81,7 +81,7 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
     now = timestamp(clock.now())
     c = workflow_execution.c
     same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
-    found = started(connection, new)
+    found = started(connection, new, lock=True)
     if found and found.status is not Status.CANCELLED:
         return found
     generation = 0
@@ -116,11 +116,15 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
     return made
 
 
-def started(connection: "Connection", new: NewExecution) -> Execution | None:
-    """Return the execution of this organisation, type and key, None when there is none."""
+def started(connection: "Connection", new: NewExecution, *, lock: bool = False) -> Execution | None:
+    """Return the execution of this organisation, type and key, None when there is none.
+
+    With `lock` it is not deleted before the transaction ends.
+    """
     c = workflow_execution.c
     same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
-    found = connection.execute(select(*_COLUMNS).where(same & (c.idempotency_key == new.key))).first()
+    query = select(*_COLUMNS).where(same & (c.idempotency_key == new.key))
+    found = connection.execute(query.with_for_update(read=True, key_share=True) if lock else query).first()
     return None if found is None else _execution(found)
 
 
@@ -146,12 +150,15 @@ def listed(
     limit: int,
     status: Status | None = None,
     before: Execution | None = None,
+    children: bool = True,
 ) -> list[Execution]:
     """Return the newest executions of an organisation, newest first, at most `limit`; those that come after `before`,
-    which another call ended with, where it is given.
+    which another call ended with, where it is given. Without `children` those that a batch has started are left out.
     """
     c = workflow_execution.c
     query = select(*_COLUMNS).where(c.organization_id == organization_id)
+    if not children:
+        query = query.where(c.parent_id.is_(None))
     if status is not None:
         query = query.where(c.status == status)
     if before is not None:
@@ -360,6 +367,18 @@ def unfinished(connection: "Connection", organization_id: OrganizationId, now: s
 def remember_input(connection: "Connection", found: Execution, given: Mapping[str, Any]) -> None:
     """Replace an execution's input, where only what does not decide its result has changed."""
     connection.execute(update(workflow_execution).where(workflow_execution.c.id == found.id).values(input=dict(given)))
+
+
+def admit(
+    connection: "Connection", found: Execution, given: Mapping[str, Any], now: str, event: str, said: Mapping[str, Any]
+) -> Execution:
+    """Let workers take an execution that waited for its input to be complete: it is `given`; return it as it is then.
+
+    To be called in a transaction that has locked it.
+    """
+    _set(connection, found, {"waiting_for": None, "input": dict(given)}, now)
+    _emit(connection, found, event, said, now)
+    return get(connection, found.organization_id, found.id)
 
 
 def touch(connection: "Connection", found: Execution, now: str) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SHORTEST = 6
 """Characters of an id, after the word that all ids begin with, that have to be given."""
 _WORD = "execution_"
+_WHOLE = 32
+"""Characters of a whole id after that word."""
 
 
 def find(connection: "Connection", organization_id: OrganizationId, given: str) -> Execution:
@@ -25,6 +27,8 @@ def find(connection: "Connection", organization_id: OrganizationId, given: str) 
     wanted = given.strip().removeprefix(_WORD)
     if len(wanted) < SHORTEST:
         raise UsageError(f"{given!r} is too little of an id: give {SHORTEST} characters of it, as `litho list` shows")
+    if len(wanted) == _WHOLE:  # found by its key; a beginning is looked for among all ids
+        return get(connection, organization_id, ExecutionId(_WORD + wanted))
     c = workflow_execution.c
     mine = (c.organization_id == organization_id) & c.id.startswith(_WORD + wanted, autoescape=True)
     found = connection.execute(select(c.id).where(mine).limit(2)).scalars().all()

@@ -16,7 +16,8 @@ from lithograph.durable.writes import Owner, Write
 from lithograph.resilience.budget import Budget, Limits
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
-from lithograph.storage.schema import organization, workflow_execution
+from lithograph.storage.schema import organization
+from lithograph.storage.schema import spending as booked
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -39,10 +40,10 @@ def budgets_of(
     is started anew.
     """
 
-    def booked(spent: Usage) -> None:
+    def book(spent: Usage) -> None:
         writer.later("spent", Write(owner, spent=spent))
 
-    own = Budget("this execution", limits, Usage(0, execution.spent_tokens, 0, execution.spent_cost_usd), booked)
+    own = Budget("this execution", limits, Usage(0, execution.spent_tokens, 0, execution.spent_cost_usd), book)
     account = account_of(worker.storage, execution.organization_id)
     if account.limits == Limits():
         return (own,)
@@ -55,8 +56,8 @@ def budgets_of(
 
 def account_of(storage: Storage, organization_id: OrganizationId) -> Account:
     """Return the account of an organisation, empty for one that has done nothing yet."""
-    c, e = organization.c, workflow_execution.c
-    spent = select(_sum(e.spent_tokens), _sum(e.spent_cost_usd)).where(e.organization_id == organization_id)
+    c, s = organization.c, booked.c
+    spent = select(_sum(s.tokens), _sum(s.cost_usd)).where(s.organization_id == organization_id)
     with storage.read(organization_id) as connection:
         limits = connection.execute(select(c.max_tokens, c.max_cost_usd).where(c.id == organization_id)).first()
         tokens, cost = connection.execute(spent).one()

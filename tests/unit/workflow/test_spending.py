@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from tests.journals import SetClock, claimed, new, seen, worker
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
@@ -15,7 +15,7 @@ from lithograph.durable.writes import Owner
 from lithograph.errors import BudgetError
 from lithograph.resilience.budget import Budget, Limits, reserve
 from lithograph.storage.open import Storage
-from lithograph.storage.schema import organization, workflow_execution
+from lithograph.storage.schema import organization, spending, workflow_execution
 from lithograph.workflow.spending import budgets_of
 
 CLOCK = SetClock()
@@ -86,8 +86,8 @@ async def test_what_another_organisation_spends_does_not_count(storage: Storage)
     allow_all(storage, max_tokens=None, max_cost_usd=1.0)
     elsewhere = claimed(storage, CLOCK, new("two", OrganizationId("acme")))
     with transaction(storage, elsewhere.organization_id, Transaction.CONTROL) as connection:
-        theirs = workflow_execution.c.id == elsewhere.execution_id
-        connection.execute(update(workflow_execution).where(theirs).values(spent_tokens=9, spent_cost_usd=9.0))
+        theirs = {"organization_id": elsewhere.organization_id, "slot": 0, "tokens": 9, "cost_usd": 9.0}
+        connection.execute(insert(spending), theirs)
     async with budgets(storage, owner, Limits()) as both:
         assert both[1].spent == Usage()
         await spend(both)

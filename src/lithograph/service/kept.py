@@ -1,0 +1,55 @@
+"""What an organisation keeps: its documents and ontologies, newest first, without what is in them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from lithograph.domain.ids import DocumentId, OrganizationId
+from lithograph.storage.schema import document, ontology
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDocument:
+    """A document without its text; `given_at` is when it was last given, to within half a day."""
+
+    id: DocumentId
+    source: str
+    sha256: str
+    media_type: str
+    characters: int
+    given_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOntology:
+    """An ontology without its classes and properties; `given_at` is when it was last given, to within half a day."""
+
+    content_hash: str
+    source: str
+    given_at: str
+
+
+def documents_of(
+    connection: "Connection", organization_id: OrganizationId, limit: int, before: KeptDocument | None
+) -> list[KeptDocument]:
+    """Return the newest documents, or those that come after `before`, at most `limit`."""
+    c = document.c
+    query = select(c.id, c.source, c.sha256, c.media_type, func.length(c.text), c.created_at)
+    query = query.where(c.organization_id == organization_id)
+    if before is not None:
+        same = (c.created_at == before.given_at) & (c.id > before.id)
+        query = query.where((c.created_at < before.given_at) | same)
+    rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
+    return [KeptDocument(*row) for row in rows]
+
+
+def ontologies_of(connection: "Connection", organization_id: OrganizationId) -> list[KeptOntology]:
+    """Return the ontologies; each version of one is one."""
+    c = ontology.c
+    query = select(c.content_hash, c.source, c.created_at).where(c.organization_id == organization_id)
+    rows = connection.execute(query.order_by(c.created_at.desc(), c.content_hash))
+    return [KeptOntology(*row) for row in rows]
