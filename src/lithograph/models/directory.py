@@ -1,8 +1,10 @@
 """Directory: which providers there are, where they listen, and what their keys are called."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
+from hashlib import sha256
 from typing import Final
 
 from lithograph.errors import UsageError
@@ -98,6 +100,17 @@ def chat_model(
         raise UsageError(f"{name} needs a key; set the environment variable {variable}")
     kind = anthropic.AnthropicChat if entry.dialect is Dialect.ANTHROPIC else openai.OpenAIChat
     return kind(name.model, key=key or _NO_KEY, base_url=url, name=str(name), variable=variable, timeout=timeout)
+
+
+def fingerprint(text: str, *, base_url: str | None = None, environment: Mapping[str, str]) -> str:
+    """Return a hash of what a provider's limits are for: where a model is asked, its name, and the key that is sent.
+
+    Raises `UsageError` for a name that is none.
+    """
+    name = parse_model(text)
+    entry = PROVIDERS[name.provider]
+    address = (base_url or entry.base_url or "").rstrip("/").removesuffix("/v1").lower()
+    return sha256(json.dumps([address, name.model, _key(entry, environment)[1]]).encode()).hexdigest()
 
 
 def _key(entry: ProviderEntry, environment: Mapping[str, str]) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 Callers form one queue, and only its first may go: when a slot is free, when the last minute has room for one more
 request and for its tokens, and when no hold is on. A large request is not starved, since nobody passes it. One
 function, `_advance`, decides all of this; whatever may have made room calls it. It hands a permit over as it decides,
-so no later caller can snatch it, and the first in the queue is the only one that sleeps by the clock.
+so no later caller can snatch it, and the first in the queue is the only one that sleeps by the clock. Where the minute
+is shared with other processes, the first is also the one that asks for room in it.
 """
 
 import math
@@ -11,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,7 @@ import anyio.lowlevel
 
 from lithograph.errors import UsageError
 from lithograph.resilience.alarm import Alarm, Now, Sleep
+from lithograph.resilience.allowance import Allowance, LeasedCall, SharedRoom
 from lithograph.resilience.quotas import read_quotas
 from lithograph.resilience.slots import Slots
 from lithograph.resilience.window import SlidingWindow, Use
@@ -30,17 +33,27 @@ class Permit:
     `succeeded` or `rate_limited` is said at most once; a call that ends in any other way leaves the slots as they are.
     """
 
-    __slots__ = ("_advance", "_out", "_request", "_round", "_slots", "_tokens")
+    __slots__ = ("_advance", "_answered", "_leased", "_out", "_requests", "_round", "_slots", "_tokens")
 
-    def __init__(self, request: Use, tokens: Use, slots: Slots, advance: Callable[[], None]) -> None:
-        self._request, self._tokens = request, tokens
+    def __init__(
+        self, request: Use, tokens: Use, leased: LeasedCall | None, slots: Slots, advance: Callable[[], None]
+    ) -> None:
+        self._requests, self._tokens, self._leased = [request], [tokens], leased
+        if leased is not None:
+            self._requests.append(leased.request)
+            self._tokens.append(leased.tokens)
         self._slots, self._round = slots, slots.take()
         self._advance = advance
-        self._out = True
+        self._out, self._answered = True, False
+
+    def begin(self) -> bool:
+        """Say that the call begins now, and return whether it still may: room that is leased has its time."""
+        return self._leased is None or self._leased.begin()
 
     def settle(self, tokens: int) -> None:
         """Replace the estimate by the tokens that were used, 0 or more."""
-        self._tokens.correct(tokens)
+        for use in self._tokens:
+            use.correct(tokens)
         self._advance()
 
     def succeeded(self) -> None:
@@ -57,15 +70,18 @@ class Permit:
         if self._out:
             self._out = False
             self._slots.give_back()
+            if self._leased is not None:
+                self._leased.end(answered=self._answered)
         self._advance()
 
     def withdraw(self) -> None:
         """Give everything back: no call was made."""
-        self._request.correct(0)
-        self._tokens.correct(0)
+        for use in (*self._requests, *self._tokens):
+            use.correct(0)
         self.release()
 
     def _say(self) -> int:
+        self._answered = True
         number, self._round = self._round, -1
         return number
 
@@ -105,18 +121,25 @@ class RateLimiter:
         concurrency: int,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
+        allowance: Allowance | None = None,
         now: Now = time.monotonic,
         sleep: Sleep = anyio.sleep,
     ) -> None:
         """Every number is 1 or more. A limit of None is the one that the provider's answers tell, none before that.
 
-        Raises `UsageError` for anything else.
+        With an `allowance`, the limits that are given are those of all processes together, and it says what this one
+        may use of them. Raises `UsageError` for numbers that make no sense.
         """
         if concurrency < 1:
             raise UsageError("the number of calls at the same time must be 1 or more")
-        self._requests = SlidingWindow(_whole(requests_per_minute))
-        self._tokens = SlidingWindow(_whole(tokens_per_minute))
-        self._learned = [window for window in (self._requests, self._tokens) if window.limit is None]
+        requests, tokens = _whole(requests_per_minute), _whole(tokens_per_minute)
+        self._shared = None
+        if allowance is not None and not (requests is None and tokens is None):
+            self._shared = SharedRoom(allowance, requests, tokens, now)
+        self._requests = SlidingWindow(None if self._shared else requests)
+        self._tokens = SlidingWindow(None if self._shared else tokens)
+        windows = ((self._requests, requests), (self._tokens, tokens))
+        self._learned = [window for window, limit in windows if limit is None]
         self._slots = Slots(concurrency)
         self._now, self._sleep = now, sleep
         self._held_until = -math.inf
@@ -163,17 +186,15 @@ class RateLimiter:
         self._queue[waiter] = None
         self._advance()
         try:
-            while waiter.permit is None:
-                waiter.alarm = Alarm()
-                await waiter.alarm.wait(waiter.looks - self._now(), self._sleep)
-                if waiter.permit is None:
-                    waiter.looks = math.inf
-                    self._advance()
-            await anyio.lowlevel.checkpoint_if_cancelled()
+            while True:
+                permit = await self._turn(waiter)
+                await anyio.lowlevel.checkpoint_if_cancelled()
+                if permit.begin():
+                    return permit
+                self._put_back(waiter, permit)
         except BaseException:  # cancelled, as a rule; the permit may have been handed over just before
             self._leave(waiter)
             raise
-        return waiter.permit
 
     def hold(self, seconds: float) -> None:
         """Let nobody go for that time, which the provider asked for; a longer hold that is on stays."""
@@ -192,6 +213,26 @@ class RateLimiter:
             self.hold(quotas.exhausted)
         self._advance()
 
+    async def _turn(self, waiter: _Waiter) -> Permit:
+        """Return the waiter's permit when it has got one."""
+        while waiter.permit is None:
+            waiter.alarm = Alarm()
+            if waiter.looks > (now := self._now()):
+                await waiter.alarm.wait(waiter.looks - now, self._sleep)
+            if waiter.permit is None:
+                waiter.looks = math.inf
+                if self._asks(waiter):
+                    await self._ask()
+                self._advance()
+        return waiter.permit
+
+    def _put_back(self, waiter: _Waiter, permit: Permit) -> None:
+        """Make it the first again: its permit came too late to be used, since this process was held up."""
+        waiter.permit = None
+        self._queue[waiter] = None
+        self._queue.move_to_end(waiter, last=False)
+        permit.withdraw()
+
     def _leave(self, waiter: _Waiter) -> None:
         if waiter.permit is not None:
             waiter.permit.withdraw()
@@ -203,8 +244,11 @@ class RateLimiter:
         """Let the first go, and the next, for as long as they may; see to it that who may not looks again in time."""
         while self._queue and self._slots.free:
             now, first = self._now(), next(iter(self._queue))
-            opens = max(self._held_until, self._requests.opens(1, now), self._tokens.opens(first.tokens, now))
-            if opens > now:
+            opens = self._opens(first, now)
+            goes = opens <= now
+            if goes and self._shared is not None and not self._shared.fits(first.tokens, now):
+                goes, opens = False, self._shared.asks_at
+            if not goes:
                 if opens < first.looks:  # to look too early does no harm: it looks again
                     first.looks = opens
                     first.wake()
@@ -213,9 +257,31 @@ class RateLimiter:
             self._grant(first, now)
             first.wake()
 
+    def _opens(self, waiter: _Waiter, now: float) -> float:
+        """Return when there is room for it, as far as this process alone is concerned."""
+        return max(self._held_until, self._requests.opens(1, now), self._tokens.opens(waiter.tokens, now))
+
+    def _asks(self, waiter: _Waiter) -> bool:
+        """Return whether it is for this waiter, and for nothing else, to ask for room in the minute of all."""
+        if self._shared is None or waiter is not next(iter(self._queue)) or not self._slots.free:
+            return False
+        now = self._now()
+        return (
+            self._opens(waiter, now) <= now
+            and self._shared.asks_at <= now
+            and not self._shared.fits(waiter.tokens, now)
+        )
+
+    async def _ask(self) -> None:
+        """Ask for room for those who could begin now."""
+        assert self._shared is not None  # noqa: S101  # somebody asks for it
+        free = self._slots.allowed - self._slots.taken
+        await self._shared.ask([waiter.tokens for waiter in islice(self._queue, free)])
+
     def _grant(self, waiter: _Waiter, now: float) -> None:
         request, tokens = self._requests.use(1, now), self._tokens.use(waiter.tokens, now)
-        waiter.permit = Permit(request, tokens, self._slots, self._advance)
+        leased = None if self._shared is None else self._shared.use(waiter.tokens)
+        waiter.permit = Permit(request, tokens, leased, self._slots, self._advance)
         self._granted += 1
         self._waited += now - waiter.since
         self._longest_wait = max(self._longest_wait, now - waiter.since)

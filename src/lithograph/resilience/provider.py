@@ -8,6 +8,7 @@ from enum import StrEnum
 import anyio
 
 from lithograph.resilience.alarm import Now, Sleep
+from lithograph.resilience.allowance import Allowance
 from lithograph.resilience.breaker import CircuitBreaker, State
 from lithograph.resilience.limiter import RateLimiter
 
@@ -66,8 +67,15 @@ class Provider:
     """One model of one provider, as this process knows it."""
 
     def __init__(
-        self, name: str, limits: ProviderLimits, *, now: Now = time.monotonic, sleep: Sleep = anyio.sleep
+        self,
+        name: str,
+        limits: ProviderLimits,
+        allowance: Allowance | None = None,
+        *,
+        now: Now = time.monotonic,
+        sleep: Sleep = anyio.sleep,
     ) -> None:
+        """With an `allowance`, the requests and tokens of a minute are those of all processes together."""
         self.name, self.now, self.sleep = name, now, sleep
         self.circuit = CircuitBreaker(
             name,
@@ -81,6 +89,7 @@ class Provider:
             concurrency=limits.concurrency,
             requests_per_minute=limits.requests_per_minute,
             tokens_per_minute=limits.tokens_per_minute,
+            allowance=allowance,
             now=now,
             sleep=sleep,
         )

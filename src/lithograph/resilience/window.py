@@ -8,21 +8,28 @@ MINUTE = 60.0
 
 
 @dataclass(slots=True, eq=False)
+class Tally:
+    """What was used of something, all uses added up."""
+
+    used: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Use:
-    """An amount that was used at a time; `window` is None when it has left the window."""
+    """An amount that was used at a time; `tally` is None when it counts no more."""
 
     at: float
     amount: int
-    window: "SlidingWindow | None"
+    tally: Tally | None
 
     def correct(self, amount: int) -> None:
         """Replace the amount by what it turned out to be."""
-        if self.window is not None:
-            self.window.used += amount - self.amount
+        if self.tally is not None:
+            self.tally.used += amount - self.amount
         self.amount = amount
 
 
-class SlidingWindow:
+class SlidingWindow(Tally):
     """Keeps every use for as long as it counts: from its time on, and no more after `seconds`.
 
     `limit` is the most that may be used in a window, None for no limit; it may be set at any time. `used` is what the
@@ -30,8 +37,8 @@ class SlidingWindow:
     """
 
     def __init__(self, limit: int | None, seconds: float = MINUTE) -> None:
+        super().__init__()
         self.limit = limit
-        self.used = 0
         self._seconds = seconds
         self._uses: deque[Use] = deque()
 
@@ -62,4 +69,4 @@ class SlidingWindow:
         while self._uses and self._uses[0].at + self._seconds <= now:
             use = self._uses.popleft()
             self.used -= use.amount
-            use.window = None
+            use.tally = None

@@ -12,12 +12,15 @@ from lithograph.extraction.llm import LlmExtractor
 from lithograph.extraction.rules import RulesExtractor
 from lithograph.models.caller import Asks, Fallback, ModelCaller
 from lithograph.models.chat import ChatModel
-from lithograph.models.directory import chat_model
+from lithograph.models.directory import chat_model, fingerprint
 from lithograph.models.prices import PriceTable
 from lithograph.ontology.model import Ontology
+from lithograph.resilience.allowance import Allowance
 from lithograph.resilience.policy import Policy, Timeouts
 from lithograph.resilience.provider import Provider, ProviderLimits
 from lithograph.resilience.retry import RetryPolicy
+from lithograph.storage.open import Storage
+from lithograph.workflow.allowance import ServerAllowance, Terms
 from lithograph.workflow.extractors import RULES, ModelChoice
 
 
@@ -34,6 +37,7 @@ class Models:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Mapping[str, Timeouts] = field(default_factory=dict)
     priced: bool = False
+    _storage: Storage | None = field(default=None, repr=False)
     _callers: dict[tuple[str, str], ModelCaller] = field(default_factory=dict, repr=False)
     _open: list[ChatModel] = field(default_factory=list, repr=False)
 
@@ -52,6 +56,15 @@ class Models:
         asks: Asks = callers[0] if len(callers) == 1 else Fallback(callers)
         return LlmExtractor(ontology, asks)
 
+    def share(self, storage: Storage) -> None:
+        """Let the limits of a minute be those of all processes that share them through the same server.
+
+        In a file, which one process works on, they are its own. Extractors that were given out before keep theirs.
+        """
+        if storage.dialect == "postgresql":
+            self._storage = storage
+            self._callers.clear()
+
     def _caller(self, name: str, base_url: str) -> ModelCaller:
         _check_base_url(base_url)
         known = self._callers.get((name, base_url))
@@ -63,10 +76,17 @@ class Models:
                     f"no price is known for {model.name}, so its cost cannot be limited; give one with --prices, "
                     "or limit its tokens with --max-tokens"
                 )
-            policy = Policy(Provider(model.name, self.limits), self.retry)
+            policy = Policy(Provider(model.name, self.limits, self._allowance(name, base_url)), self.retry)
             known = self._callers[name, base_url] = ModelCaller(model, policy, price, self.timeouts)
             self._open.append(model)
         return known
+
+    def _allowance(self, name: str, base_url: str) -> Allowance | None:
+        requests, tokens = self.limits.requests_per_minute, self.limits.tokens_per_minute
+        if self._storage is None or (requests is None and tokens is None):
+            return None
+        key = fingerprint(name, base_url=base_url or None, environment=self.environment)
+        return ServerAllowance(self._storage, key, Terms(requests, tokens))
 
     async def aclose(self) -> None:
         """Close all connections."""
