@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import anyio
 from benchmarks.standin import StandIn
@@ -13,7 +12,7 @@ from benchmarks.standin import StandIn
 from lithograph.demo import demo_ontology
 from lithograph.domain.document import Document
 from lithograph.domain.result import ExtractionResult
-from lithograph.durable.clock import SystemClock
+from lithograph.durable.database_clock import clock_of
 from lithograph.durable.executions import Lease
 from lithograph.durable.run import Worker
 from lithograph.extraction.extractor import (
@@ -91,10 +90,10 @@ def plain(latency: float) -> Extraction:
     return _measured(latency, work)
 
 
-def durable(path: Path, latency: float) -> Extraction:
+def durable(url: str, latency: float) -> Extraction:
     """Run it through a journal in a new database."""
-    with open_storage(f"sqlite:///{path}") as storage:
-        clock = SystemClock()
+    with open_storage(url) as storage:
+        clock = clock_of(storage)
         worker = Worker(storage, clock, random.Random(0), Lease("benchmark", sole=True))
 
         async def work(model: Slow) -> None:

@@ -1,11 +1,11 @@
 """What durability costs: the journal against raw commits, the replay of a long one, durable against plain extraction.
 
-    python -m benchmarks.journal [--folder FOLDER] [--quick] [--peers]
+    python -m benchmarks.journal [--folder FOLDER] [--quick] [--peers] [--postgres | --db URL]
 
-Run it from the repository's root. Raw is one connection to an SQLite file (WAL, synchronous FULL) that commits one row
-of as many bytes as an activity and its event take, in the same run and the same folder. Extraction runs over a
-generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU time is
-subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work on the
+Run it from the repository's root. Raw is one connection to an SQLite file (WAL, synchronous FULL), or to a PostgreSQL,
+that commits one row of as many bytes as an activity and its event take, in the same run and the same place. Extraction
+runs over a generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU
+time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work on the
 machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal costs
 CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them. `--peers` adds DBOS, where this Python
 has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
@@ -14,18 +14,17 @@ has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
 import argparse
 import os
 import random
-import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
 from benchmarks.durability import Extraction, durable, plain
+from benchmarks.journal_places import File, Measured, OnServer, Place, observed
+from benchmarks.workers import server
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, ExecutionId
 from lithograph.durable import executions
@@ -37,8 +36,12 @@ from lithograph.storage.open import Storage, open_storage
 
 RESULT = '{"found": "' + "x" * 2_000 + '"}'
 """About what a chunk's mentions take."""
-ONE, MANY, PLAIN, CPU, REPLAY = 0.6, 10.0, 1.05, 5.0, 1.0
-"""Targets: times raw one at a time and concurrent, durable over plain, CPU ms a chunk, seconds for 10,000."""
+BODY = RESULT + "y" * 600
+"""What an activity writes: its other columns, and its event."""
+PLAIN, CPU, REPLAY = 1.05, 5.0, 1.0
+"""Targets: durable over plain, CPU ms a chunk, seconds for 10,000."""
+LONG = 0.1
+"""Seconds of a model's latency from which on it is what an extraction takes."""
 CONCURRENT = 100
 REPEATS = 3
 
@@ -64,62 +67,48 @@ async def answer(number: int) -> str:  # noqa: ARG001  # all answers are alike
     return RESULT
 
 
-@dataclass(slots=True)
-class Measured:
-    """Seconds and bytes of one run of some activities."""
-
-    seconds: float = 0.0
-    written: int = 0
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="journal", description="What durability costs.")
     parser.add_argument("--folder", type=Path, help="where the databases lie meanwhile")
     parser.add_argument("--quick", action="store_true", help="no 100,000 activities")
     parser.add_argument("--peers", action="store_true", help="measure DBOS too, where it is installed")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, which syncs to the disk")
+    parser.add_argument("--db", metavar="URL", help="on this PostgreSQL; its user must be allowed to make databases")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
         print(f"{'what':44} {'value':>12}   target")
-        rate = print_rates(Path(folder))
+        place: Place = File(Path(folder))
+        if options.postgres or options.db:
+            place = OnServer(stack.enter_context(server(options.db)))
+        rate = print_rates(place)
         if options.peers:
             print_dbos(Path(folder), rate)
-        print_replay(Path(folder), (10_000,) if options.quick else (10_000, 100_000))
-        print_extraction(Path(folder))
+        print_replay(place, (10_000,) if options.quick else (10_000, 100_000))
+        print_extraction(place)
 
 
-def print_rates(folder: Path) -> float:
+def print_rates(place: Place) -> float:
     """Print how many activities are journaled in a second, and what each writes; return the rate of raw commits."""
     count = 1_000
+    for what, value in place.asides(BODY, count):
+        row(what, value)
     rows = [
-        (raw(folder, count), journaled(folder, count, 1), journaled(folder, 10 * count, CONCURRENT))
+        (place.raw(BODY, count), journaled(place, count, 1), journaled(place, 10 * count, CONCURRENT))
         for _ in range(REPEATS)
     ]
     base, one, many = (min(column, key=lambda m: m.seconds) for column in zip(*rows, strict=True))
     rate: float = count / base.seconds
-    row("fdatasync of 4 KB", f"{1e6 * sync(folder):.0f} us")
     row("raw INSERT + COMMIT", f"{rate:.0f} /s")
     row("activities one at a time", f"{count / one.seconds:.0f} /s")
     ratio = count / one.seconds / rate
-    row("  times raw", f"{ratio:.2f} x", f">= {ONE}", ratio >= ONE)
+    row("  times raw", f"{ratio:.2f} x", f">= {place.one:g}", ratio >= place.one)
     row(f"activities, {CONCURRENT} at once", f"{10 * count / many.seconds:.0f} /s")
     ratio = 10 * count / many.seconds / rate
-    row("  times raw", f"{ratio:.1f} x", f">= {MANY:g}", ratio >= MANY)
+    row("  times raw", f"{ratio:.1f} x", f">= {place.many:g}", ratio >= place.many)
     row("bytes written, raw", f"{base.written / count:.0f}")
     row("bytes written, one at a time", f"{one.written / count:.0f}")
     row(f"bytes written, {CONCURRENT} at once", f"{many.written / (10 * count):.0f}")
     return rate
-
-
-def sync(folder: Path, count: int = 200) -> float:
-    """Return the seconds in which the disk says that 4 KB more are safe, as a median."""
-    seconds = []
-    with (folder / "sync").open("wb", buffering=0) as file:
-        for _ in range(count):
-            file.write(b"x" * 4096)
-            began = time.perf_counter()
-            os.fdatasync(file.fileno())
-            seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
 
 
 def print_dbos(folder: Path, rate: float) -> None:
@@ -137,10 +126,10 @@ def print_dbos(folder: Path, rate: float) -> None:
         row("  times raw", f"{value / rate:.2f} x")
 
 
-def print_replay(folder: Path, sizes: Sequence[int]) -> None:
+def print_replay(place: Place, sizes: Sequence[int]) -> None:
     """Print how long it takes until an execution that was interrupted has all its results again."""
     for size in sizes:
-        with open_storage(f"sqlite:///{folder}/replay-{size}.db") as storage:
+        with place.database() as url, open_storage(url) as storage:
             execution = started(storage)
             run(storage, execution, size, 1_000)
             seconds = min(run(storage, execution, size, CONCURRENT).seconds for _ in range(REPEATS))
@@ -148,48 +137,35 @@ def print_replay(folder: Path, sizes: Sequence[int]) -> None:
         row(f"load and replay {size:,} activities", f"{seconds:.2f} s", f"<= {target:g}", seconds <= target)
 
 
-def print_extraction(folder: Path) -> None:
+def print_extraction(place: Place) -> None:
     """Print what journaling adds to an extraction."""
-    for latency in (0.0, 0.2):
+    for latency in (0.0, 0.001, 0.2):
         repeats = range(REPEATS)
         one = min((plain(latency) for _ in repeats), key=lambda m: m.seconds)
-        other = min((durable(folder / f"{latency}-{n}.db", latency) for n in repeats), key=lambda m: m.seconds)
+        other = min((extracted(place, latency) for _ in repeats), key=lambda m: m.seconds)
         where = f"{one.chunks} chunks, model {1000 * latency:.0f} ms"
         ratio = other.seconds / one.seconds
         row(f"{where}: plain, durable", f"{one.seconds:.2f}, {other.seconds:.2f} s")
-        row("  durable / plain", f"{ratio:.3f} x", *((f"<= {PLAIN}", ratio <= PLAIN) if latency else ()))
-        if latency:
+        row("  durable / plain", f"{ratio:.3f} x", *((f"<= {PLAIN}", ratio <= PLAIN) if latency > LONG else ()))
+        if latency > LONG:
             row("  durable / ideal", f"{other.seconds / other.ideal:.3f} x")
         cpu = cpu_per_chunk(other)
         row("  CPU per chunk, plain", f"{cpu_per_chunk(one):.2f} ms")
         row("  CPU per chunk, durable", f"{cpu:.2f} ms", *(() if latency else (f"<= {CPU:g}", cpu <= CPU)))
 
 
+def extracted(place: Place, latency: float) -> Extraction:
+    with place.database() as url:
+        return durable(url, latency)
+
+
 def cpu_per_chunk(measured: Extraction) -> float:
     return 1000 * measured.cpu / measured.chunks
 
 
-def raw(folder: Path, count: int) -> Measured:
-    """Commit rows one by one."""
-    connection = sqlite3.connect(folder / "raw.db", isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("DROP TABLE IF EXISTS raw")
-    connection.execute("CREATE TABLE raw (name TEXT PRIMARY KEY, body TEXT)")
-    body = RESULT + "y" * 600  # the activity's other columns, and its event
-    with observed() as measured:
-        for number in range(count):
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT INTO raw VALUES (?, ?)", (f"work/{number}", body))
-            connection.execute("COMMIT")
-    connection.close()
-    return measured
-
-
-def journaled(folder: Path, count: int, concurrent: int) -> Measured:
+def journaled(place: Place, count: int, concurrent: int) -> Measured:
     """Run new activities in a new database."""
-    path = folder / f"journal-{random.getrandbits(64):x}.db"
-    with open_storage(f"sqlite:///{path}") as storage:
+    with place.database() as url, open_storage(url) as storage:
         return run(storage, started(storage), count, concurrent)
 
 
@@ -197,28 +173,6 @@ def started(storage: Storage) -> ExecutionId:
     with storage.write(DEFAULT_ORGANIZATION) as connection:
         new = NewExecution(DEFAULT_ORGANIZATION, "benchmark", 1, "key", {})
         return executions.start(connection, new, SystemClock()).id
-
-
-class observed:  # noqa: N801  # reads as the context manager that it is
-    """Measures what happens inside."""
-
-    def __enter__(self) -> Measured:
-        self._measured = Measured()
-        self._written, self._began = written(), time.perf_counter()
-        return self._measured
-
-    def __exit__(self, *_: object) -> None:
-        self._measured.seconds = time.perf_counter() - self._began
-        self._measured.written = written() - self._written
-
-
-def written() -> int:
-    """Return the bytes that this process has handed to the system; 0 where that is not counted."""
-    try:
-        line = next(line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("wchar"))
-    except OSError:
-        return 0
-    return int(line.split()[1])
 
 
 def run(storage: Storage, execution: ExecutionId, count: int, concurrent: int) -> Measured:

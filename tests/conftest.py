@@ -1,6 +1,7 @@
 """What tests of several folders share."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def storage(database_url: str) -> Iterator[Storage]:
     """A database of its own for each test, on each of the two."""
     with open_storage(database_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_storage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """A database for all tests of a module, on each of the two; they keep to organisations of their own."""
+    with ExitStack() as opened:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('module')}/graph.db"
+        else:
+            url = opened.enter_context(request.getfixturevalue("postgres").database())
+        yield opened.enter_context(open_storage(url))
 
 
 @pytest.fixture

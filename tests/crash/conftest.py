@@ -1,9 +1,12 @@
 """One small document, and what an undisturbed run makes of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.postgres import Server
 
 from lithograph.demo import demo_paths
 from lithograph.testing.corpus import generated_text
@@ -21,18 +24,51 @@ def ontology() -> Iterator[Path]:
         yield path
 
 
+@dataclass(frozen=True)
+class Runs:
+    """How runs are made on one kind of database, and what they leave when nobody disturbs them."""
+
+    new: NewRun
+    undisturbed: CrashReport
+    controlled: Mapping[Control, CrashReport]
+    """Those of an execution that is cancelled or retried from outside on the way, or pruned for."""
+    on_server: bool
+
+
 @pytest.fixture(scope="session")
-def new_run(tmp_path_factory: pytest.TempPathFactory, ontology: Path) -> NewRun:
-    """Make a run of its own over a document of so many chunks."""
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Make a document of so many chunks."""
     folder = tmp_path_factory.mktemp("documents")
 
-    def make(chunks: int = 12, **settings: object) -> CrashRun:
+    def make(chunks: int) -> Path:
         document = folder / f"{chunks}.txt"
         if not document.exists():  # another run may be reading it
             document.write_text(generated_text(chunks), encoding="utf-8")
-        return CrashRun(tmp_path_factory.mktemp("run"), document, ontology, concurrency=CONCURRENCY, **settings)
+        return document
 
     return make
+
+
+@pytest.fixture(scope="session")
+def new_run(tmp_path_factory: pytest.TempPathFactory, documents: Callable[[int], Path], ontology: Path) -> NewRun:
+    """Make a run of its own, in a file, over a document of so many chunks."""
+
+    def make(chunks: int = 12, **settings: object) -> CrashRun:
+        folder = tmp_path_factory.mktemp("run")
+        return CrashRun(folder, documents(chunks), ontology, concurrency=CONCURRENCY, **settings)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_server_run(postgres: Server, new_run: NewRun) -> Iterator[NewRun]:
+    """Make a run of its own, in a database of its own on a server."""
+    with ExitStack() as databases:
+
+        def make(chunks: int = 12, **settings: object) -> CrashRun:
+            return new_run(chunks, database=databases.enter_context(postgres.database()), **settings)
+
+        yield make
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +76,10 @@ def undisturbed(new_run: NewRun) -> CrashReport:
     return new_run().undisturbed()
 
 
-@pytest.fixture(scope="session")
-def controlled(new_run: NewRun) -> dict[Control, CrashReport]:
-    """Undisturbed runs of an execution that is cancelled or retried from outside on the way."""
-    return {control: new_run(control=control).undisturbed() for control in (Control.CANCEL, Control.RETRY)}
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def runs(request: pytest.FixtureRequest) -> Runs:
+    on_server = request.param == "postgresql"
+    new: NewRun = request.getfixturevalue("new_server_run" if on_server else "new_run")
+    undisturbed = new().undisturbed() if on_server else request.getfixturevalue("undisturbed")
+    controls = (Control.CANCEL, Control.RETRY, Control.PRUNE)
+    return Runs(new, undisturbed, {control: new(control=control).undisturbed() for control in controls}, on_server)

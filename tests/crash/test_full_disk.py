@@ -1,12 +1,12 @@
 """A disk that is full, or read-only: one sentence, an intact database, and the same result once there is room."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.crash.conftest import CONCURRENCY, NewRun
+from tests.crash.conftest import CONCURRENCY
 from tests.disks import Disk, mounted
 
 from lithograph.testing.crash import CrashRun
@@ -21,10 +21,11 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def run(disk: Disk, new_run: NewRun, tmp_path_factory: pytest.TempPathFactory, ontology: Path) -> CrashRun:
-    document = tmp_path_factory.getbasetemp() / "documents0" / "12.txt"
+def run(
+    disk: Disk, documents: Callable[[int], Path], tmp_path_factory: pytest.TempPathFactory, ontology: Path
+) -> CrashRun:
     ledger = str(tmp_path_factory.mktemp("ledger") / "ledger")
-    made = CrashRun(disk.folder, document, ontology, concurrency=CONCURRENCY, ledger=ledger)
+    made = CrashRun(disk.folder, documents(12), ontology, concurrency=CONCURRENCY, ledger=ledger)
     made.ledger = Path(ledger)
     return made
 
@@ -35,7 +36,7 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(disk: Disk, undisturbed: Cr
     assert "the disk is full; free some space" in ending.said
     assert "\n" not in ending.said
     disk.remount("size=64m")
-    with closing(sqlite3.connect(run.database)) as connection:
+    with closing(sqlite3.connect(disk.folder / "graph.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert run.end(run.start()).status == Exit.DONE
     report = run.report()

@@ -23,6 +23,11 @@ def slow(new_run: NewRun) -> CrashReport:
     return new_run(latency=LATENCY).undisturbed()
 
 
+@pytest.fixture(scope="session")
+def slow_on_server(new_server_run: NewRun) -> CrashReport:
+    return new_server_run(latency=LATENCY).undisturbed()
+
+
 def check(report: CrashReport, undisturbed: CrashReport) -> None:
     assert report.differences(undisturbed) == []
     assert all(len(keys) <= CONCURRENCY for keys in report.in_flight)
@@ -57,6 +62,15 @@ def test_killed_at_random_fifty_times(new_run: NewRun, slow: CrashReport) -> Non
     kill_often(new_run, slow, kills=50, seed=2)
 
 
+def test_killed_at_random_ten_times_on_a_server(new_server_run: NewRun, slow_on_server: CrashReport) -> None:
+    kill_often(new_server_run, slow_on_server, kills=10, seed=5)
+
+
+@pytest.mark.heavy
+def test_killed_at_random_fifty_times_on_a_server(new_server_run: NewRun, slow_on_server: CrashReport) -> None:
+    kill_often(new_server_run, slow_on_server, kills=50, seed=6)
+
+
 @pytest.mark.heavy
 def test_killed_at_random_two_hundred_times(new_run: NewRun, slow: CrashReport) -> None:
     kill_often(new_run, slow, kills=200, seed=3)
@@ -81,9 +95,8 @@ def check_freeze(freeze: Freeze, undisturbed: CrashReport) -> None:
     check(freeze.report, undisturbed)
 
 
-def frozen(run: CrashRun, undisturbed: CrashReport, *, seed: int, early: bool) -> Freeze | None:
-    """Freeze at random; None when the process had ended before."""
-    (instant,) = random_instants(undisturbed.seconds(CLAIMED) * 0.9, 1, seed)
+def frozen(run: CrashRun, instant: float, *, early: bool) -> Freeze | None:
+    """Freeze a process; None when it had ended before."""
     try:
         return freeze(run, instant, early=early)
     except CrashError as error:
@@ -92,20 +105,45 @@ def frozen(run: CrashRun, undisturbed: CrashReport, *, seed: int, early: bool) -
         return None
 
 
+def freeze_half_way(new_run: NewRun, undisturbed: CrashReport, *, early: bool) -> None:
+    """Freeze about half-way; earlier, when the machine was so much slower for the run that nobody disturbed."""
+    for part in (2, 4, 8, 16):
+        instant = undisturbed.seconds(CLAIMED) / part
+        result = frozen(new_run(latency=LATENCY, lease=LEASE), instant, early=early)
+        if result is not None:
+            check_freeze(result, undisturbed)
+            return
+    pytest.fail("no process could be frozen before it had ended")
+
+
 @pytest.mark.parametrize("early", [True, False])
 def test_frozen_past_its_lease(early: bool, new_run: NewRun, slow: CrashReport) -> None:
-    run = new_run(latency=LATENCY, lease=LEASE)
-    check_freeze(freeze(run, slow.seconds(CLAIMED) / 2, early=early), slow)
+    freeze_half_way(new_run, slow, early=early)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_frozen_past_its_lease_on_a_server(early: bool, new_server_run: NewRun, slow_on_server: CrashReport) -> None:
+    freeze_half_way(new_server_run, slow_on_server, early=early)
+
+
+def freeze_often(new_run: NewRun, undisturbed: CrashReport, freezes: int) -> None:
+    found = 0
+    instants = random_instants(undisturbed.seconds(CLAIMED) * 0.9, 2 * freezes, seed=7)
+    for number, instant in enumerate(instants):
+        result = frozen(new_run(latency=LATENCY, lease=LEASE), instant, early=number % 2 == 0)
+        if result is not None:
+            check_freeze(result, undisturbed)
+            found += 1
+        if found == freezes:
+            return
+    pytest.fail(f"only {found} processes could be frozen before they had ended")
 
 
 @pytest.mark.heavy
 def test_frozen_at_random_thirty_times(new_run: NewRun, slow: CrashReport) -> None:
-    found = 0
-    for seed in range(60):
-        result = frozen(new_run(latency=LATENCY, lease=LEASE), slow, seed=seed, early=seed % 2 == 0)
-        if result is not None:
-            check_freeze(result, slow)
-            found += 1
-        if found == 30:
-            return
-    pytest.fail(f"only {found} processes could be frozen before they had ended")
+    freeze_often(new_run, slow, 30)
+
+
+@pytest.mark.heavy
+def test_frozen_at_random_ten_times_on_a_server(new_server_run: NewRun, slow_on_server: CrashReport) -> None:
+    freeze_often(new_server_run, slow_on_server, 10)

@@ -1,14 +1,23 @@
 """Several pretend workers and people at one execution, in any order, against a model of a few lines."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.journals import (
     ORGANIZATION,
     SetClock,
@@ -36,6 +45,12 @@ from lithograph.storage.open import open_storage
 from lithograph.storage.schema import workflow_activity, workflow_event, workflow_signal
 
 LEASE = 45.0
+
+
+class NewDatabase(Protocol):
+    def __call__(self) -> AbstractContextManager[str]: ...
+
+
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
 
 
@@ -56,20 +71,17 @@ class Model:
 class DurableMachine(RuleBasedStateMachine):
     """`owners` are all claims that ever succeeded, so that most of them are stale."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_database: NewDatabase) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.storage = open_storage(f"sqlite:///{Path(self.folder.name)}/graph.db")
-        self.clock = SetClock()
         self.stack = ExitStack()
+        self.storage = self.stack.enter_context(open_storage(self.stack.enter_context(new_database())))
+        self.clock = SetClock()
         self.commit = self.stack.enter_context(committing(self.storage, self.clock))
         self.owners: list[Owner] = []
         self.past: list[tuple[ExecutionId, Model]] = []
 
     def teardown(self) -> None:
         self.stack.close()
-        self.storage.close()
-        self.folder.cleanup()
 
     @initialize()
     def first(self) -> None:
@@ -231,10 +243,21 @@ class DurableMachine(RuleBasedStateMachine):
             assert [signal.name for signal in waiting] == model.signals
 
 
-TestDurableMachine = DurableMachine.TestCase
-TestDurableMachine.settings = settings(
-    max_examples=30,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@contextmanager
+def new_file() -> Iterator[str]:
+    with TemporaryDirectory() as folder:
+        yield f"sqlite:///{folder}/graph.db"
+
+
+@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 30), ("postgresql", 10)])
+def test_an_execution_is_as_a_few_lines_say(dialect: str, examples: int, request: pytest.FixtureRequest) -> None:
+    new_database = new_file if dialect == "sqlite" else request.getfixturevalue("postgres").database
+    run_state_machine_as_test(
+        partial(DurableMachine, new_database),  # type: ignore[arg-type]  # whatever makes one is taken
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

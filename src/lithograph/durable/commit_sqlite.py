@@ -17,7 +17,7 @@ from lithograph.storage.open import Storage
 if TYPE_CHECKING:
     from sqlite3 import Cursor
 
-_STATE = "SELECT epoch, status, last_seq FROM workflow_execution WHERE id = ?"
+_STATE = "SELECT epoch, status, last_seq, spent_tokens, spent_cost_usd FROM workflow_execution WHERE id = ?"
 _ACTIVITY = """
 INSERT INTO workflow_activity (organization_id, execution_id, activity_name, status, input_hash, result, error, attempt,
                                usage, epoch, started_at, completed_at, duration_ms)
@@ -39,6 +39,11 @@ SET last_seq = ?, last_activity_name = coalesce(?, last_activity_name), updated_
     lease_expires_at = coalesce(?, lease_expires_at),
     spent_tokens = coalesce(?, spent_tokens), spent_cost_usd = coalesce(?, spent_cost_usd)
 WHERE id = ?
+"""
+_SPEND = """
+INSERT INTO spending (organization_id, slot, tokens, cost_usd) VALUES (?, 0, ?, ?)
+ON CONFLICT (organization_id, slot) DO UPDATE
+SET tokens = spending.tokens + excluded.tokens, cost_usd = spending.cost_usd + excluded.cost_usd
 """
 
 _TOGETHER = 10
@@ -109,6 +114,7 @@ class SqliteCommit:
                 if state.touched
             ],
         )
+        cursor.executemany(_SPEND, group.spendings())
         return verdicts
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ class ServerClock(SystemClock):
             except StorageError:
                 if self._asked is None:
                     raise
+                self._asked = here  # whoever wants to know the time must not wait for a server that is away
         return time.monotonic() + self._ahead
 
     def _ask(self) -> None:

@@ -4,21 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lithograph.domain.ids import ExecutionId
+from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.domain.usage import Usage
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner, Write
-from lithograph.errors import FencedError, StorageError
+from lithograph.errors import FencedError
 
-UNKNOWN: Final = (-1, "", 0)
-"""Epoch, status and last event of an execution that is not there."""
+UNKNOWN: Final = (-1, "", 0, 0, 0.0)
+"""Epoch, status, last event, tokens and cost of an execution that is not there."""
 
-Verdict = FencedError | StorageError | None
+Verdict = Exception | None
+"""None for what is durable, `FencedError` for what was fenced off; any other error means that it was not written."""
 
 CommitGroup = Callable[[Sequence[Write]], Sequence[Verdict]]
-"""Commits a group and says of each write whether it was fenced off or could not be written; raises `StorageError` when
-nothing was committed.
-"""
+"""Commits a group and gives a verdict on each write; raises `StorageError` when nothing was committed."""
 
 
 @dataclass(slots=True)
@@ -28,6 +27,7 @@ class State:
     epoch: int
     running: bool
     seq: int
+    had_spent: tuple[int, float]
     last_activity: str | None = None
     lease_until: str | None = None
     spent: Usage | None = None
@@ -43,10 +43,11 @@ class Group:
     activities: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     cached: list[tuple[Any, ...]] = field(default_factory=list)
+    spenders: dict[ExecutionId, OrganizationId] = field(default_factory=dict)
 
-    def saw(self, execution_id: ExecutionId, epoch: int, status: str, seq: int) -> None:
+    def saw(self, execution_id: ExecutionId, epoch: int, status: str, seq: int, tokens: int, cost_usd: float) -> None:
         """Take note of an execution's row, as the transaction has it."""
-        self.states[execution_id] = State(epoch, status == Status.RUNNING, seq)
+        self.states[execution_id] = State(epoch, status == Status.RUNNING, seq, (tokens, cost_usd))
 
     def add(self, write: Write) -> FencedError | None:
         """Add the rows of a write, or return why there are none; `saw` was told of its execution."""
@@ -56,7 +57,9 @@ class Group:
             return fenced(owner)
         state.touched = True
         state.lease_until = write.lease_until or state.lease_until
-        state.spent = write.spent or state.spent
+        if write.spent is not None:
+            state.spent = write.spent
+            self.spenders[owner.execution_id] = owner.organization_id
         for row in write.activities:
             state.last_activity = row.name
             self.activities.append(
@@ -70,6 +73,16 @@ class Group:
             )
         self.cached += [(owner.organization_id, row.key, row.response, self.now) for row in write.cached]
         return None
+
+    def spendings(self) -> list[tuple[OrganizationId, int, float]]:
+        """Return how many tokens, and how much money, organisations have spent since the rows were written."""
+        found: dict[OrganizationId, tuple[int, float]] = {}
+        for execution_id, organization_id in self.spenders.items():
+            state, (tokens, cost) = self.states[execution_id], found.get(organization_id, (0, 0.0))
+            if state.spent is not None:
+                more = state.spent.tokens - state.had_spent[0], state.spent.cost_usd - state.had_spent[1]
+                found[organization_id] = (tokens + more[0], cost + more[1])
+        return [(one, tokens, cost) for one, (tokens, cost) in found.items() if tokens or cost]
 
 
 def spending(spent: Usage | None) -> tuple[int | None, float | None]:

@@ -18,6 +18,9 @@ from lithograph.storage.open import Storage
 LEAST_URGENT: Final = -100
 MOST_URGENT: Final = 100
 
+SILENT: Final = 10.0
+"""Seconds after which whoever takes jobs, and has not said that he is alive, is no more."""
+
 _SWEEP: Final = 0x6C6974686F01
 """Which advisory lock keeps sweeps apart."""
 
@@ -29,8 +32,12 @@ _ALONE = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _AMONG_JOBS = text("SELECT set_config('search_path', 'lithograph_queue, ' || current_setting('search_path'), true)")
 _DUE = text("SELECT organization_id, execution_id FROM lithograph_due(CAST(:at AS timestamptz), :most)")
 _TIDY = (
-    # A worker that was killed left its jobs behind, as if it were doing them.
-    text("DELETE FROM lithograph_queue.procrastinate_workers WHERE last_heartbeat < now() - interval '30 seconds'"),
+    # A worker that was killed left its jobs behind, as if it were doing them. One that was only slow makes itself known
+    # anew, and its jobs are done without their rows.
+    text(
+        "DELETE FROM lithograph_queue.procrastinate_workers "
+        "WHERE last_heartbeat < now() - make_interval(secs => :silent)"
+    ).bindparams(silent=SILENT),
     text("DELETE FROM lithograph_queue.procrastinate_jobs WHERE status = 'doing' AND worker_id IS NULL"),
 )
 

@@ -135,7 +135,7 @@ async def claim(
         await _to_its_end(take)
     except asyncio.CancelledError:
         for owner in taken:
-            _release(worker, owner)
+            await _give_back(worker, owner)
         raise
     return taken[0]
 
@@ -188,7 +188,7 @@ async def run_execution(
         except (StorageError, anyio.get_cancelled_exc_class()):
             with anyio.CancelScope(shield=True), suppress(StorageError):
                 await writer.flush()
-            _release(worker, owner)
+            await _give_back(worker, owner)
             raise
     return status
 
@@ -255,8 +255,11 @@ class _Run:
         while True:
             await self._worker.clock.sleep(lease.seconds / 3)
             self._worker.beat()
-            until = timestamp(self._worker.clock.now() + lease.seconds)
-            await self._writer.commit(Write(self._owner, lease_until=until))
+            late = True
+            while late:  # where the server was away meanwhile, what was said of the lease is out of date
+                began = self._worker.clock.now()
+                await self._writer.commit(Write(self._owner, lease_until=timestamp(began + lease.seconds)))
+                late = self._worker.clock.now() - began > lease.seconds / 3
 
     async def _watch(self) -> None:
         listener = self._worker.listener
@@ -331,6 +334,12 @@ class _Run:
 def _waits_for(blocked: BlockedError | None) -> str | None:
     kinds = {BudgetError: signals.BUDGET, OutageError: signals.PROVIDER}
     return kinds.get(type(blocked)) if blocked else None
+
+
+async def _give_back(worker: Worker, owner: Owner) -> None:
+    """Do what `_release` does, whoever cancels this; the loop does not wait for a server that is away."""
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(_release, worker, owner)
 
 
 def _release(worker: Worker, owner: Owner) -> None:

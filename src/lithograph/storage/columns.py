@@ -18,6 +18,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Document = JSON().with_variant(JSONB(), "postgresql")
 Number = BigInteger().with_variant(Integer(), "sqlite")
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""A text that is compared byte for byte, as SQLite does it: its index finds beginnings, and the order is the same."""
 
 _NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """A NUL in JSON, and the backslashes before it that stand for themselves."""

@@ -74,19 +74,38 @@ _POSTGRESQL: Final = {
     "53100": "{name} could not be written, since the server's disk is full; free some space there and run the same "
     "command again, nothing that was finished is lost",
     "53300": "{name} has no connection left; close some, raise max_connections, or try again later",
+    "42501": "{name} may not be used by its user ({reason}); have whoever set it up run "
+    "GRANT lithograph_app, lithograph_worker TO that user",
+    "25P03": "{name} has ended a transaction in which this process stood still; run the same command again",
+    "25P04": "{name} has ended a transaction that took too long; run the same command again",
     "25006": "{name} takes no writes, since it is a standby or read-only; name the primary server",
 }
 _UNREACHABLE = (
     "{name} cannot be used at the moment ({reason}); check the server, the name and the password, and try again"
 )
+_BUSY = "{name} is too busy at the moment ({reason}); run the same command again, nothing that was finished is lost"
+
+_SERVER: Final = {
+    "08": _UNREACHABLE,
+    "28": _UNREACHABLE,
+    "40": _BUSY,
+    "53": _BUSY,
+    "55": _BUSY,
+    "57": _UNREACHABLE,
+    "58": _UNREACHABLE,
+}
+"""By class of state. The others are mistakes of ours, or constraints that a caller counts on."""
+
+_BROKEN_POLICY: Final = "ExecWithCheckOptions"
+"""Where the server refuses a row of another organisation: that is a mistake of ours, and nobody's missing right."""
 
 
 @contextmanager
 def translated(name: Path | str) -> Iterator[None]:
     """Raise `StorageError` for what a database or the disk under it raises; `name` is what the sentence calls it.
 
-    Understands `sqlite3`'s errors and SQLAlchemy's around any driver's. Errors that tell of a mistake in a statement or
-    of a violated constraint pass unchanged, and so does what has nothing to do with a database.
+    Understands `sqlite3`'s and psycopg's errors and SQLAlchemy's around them. Errors that tell of a mistake in a
+    statement or of a violated constraint pass unchanged, and so does what has nothing to do with a database.
     """
     try:
         yield
@@ -104,7 +123,7 @@ def _sentence(error: Exception, name: Path | str) -> str | None:
         return _from_sqlite(cause, name)
     if isinstance(cause, OSError):
         return _from_system(cause, name)
-    if cause is not error:
+    if cause is not error or type(error).__module__.startswith("psycopg"):
         return _from_server(cause, name)
     return _from_pool(error, name)
 
@@ -134,14 +153,16 @@ def _from_system(error: OSError, name: Path | str) -> str | None:
 
 
 def _from_server(error: BaseException, name: Path | str) -> str | None:
-    """psycopg's: an unknown state is a mistake of ours; none at all means that the server was not reached."""
+    """psycopg's: no state at all means that the server was not reached."""
     state: str | None = getattr(error, "sqlstate", None)
-    if state in _POSTGRESQL:
-        return _POSTGRESQL[state].format(name=name)
-    if (state is None and type(error).__name__ == "OperationalError") or (state or "")[:2] in ("08", "28", "57", "58"):
-        lines = str(error).strip().splitlines()
-        return _UNREACHABLE.format(name=name, reason=lines[0] if lines else type(error).__name__)
-    return None
+    if state is None:
+        template = _UNREACHABLE if any(base.__name__ == "OperationalError" for base in type(error).__mro__) else None
+    elif getattr(getattr(error, "diag", None), "source_function", None) == _BROKEN_POLICY:
+        template = None
+    else:
+        template = _POSTGRESQL.get(state) or _SERVER.get(state[:2])
+    lines = str(error).strip().splitlines()
+    return template and template.format(name=name, reason=lines[0] if lines else type(error).__name__)
 
 
 def _from_pool(error: Exception, name: Path | str) -> str | None:

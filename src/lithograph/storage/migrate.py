@@ -24,6 +24,9 @@ _PATIENCE: Final = 600.0
 _ADVISORY_LOCK: Final = 0x6C6974686F
 """`litho` in ASCII: which of PostgreSQL's advisory locks is ours."""
 
+_FORBIDDEN: Final = "42501"
+"""What PostgreSQL says to whoever may not do something."""
+
 _one_at_a_time = threading.Lock()
 """Alembic keeps what it is about in module globals."""
 
@@ -33,7 +36,7 @@ def migrate(storage: Storage) -> str:
 
     A process that is killed in between leaves the last revision that it finished, and the next start goes on from
     there. Raises `UsageError` when the database was written by a newer Lithograph or by something else, or lies where
-    it cannot be shared safely, and `StorageError` when it cannot be written now.
+    it cannot be shared safely, or when its user may not change it, and `StorageError` when it cannot be written now.
     """
     with storage.translated(), _one_at_a_time, _alone(storage):
         with storage.inspect() as connection:
@@ -44,9 +47,25 @@ def migrate(storage: Storage) -> str:
                 "name a file on a local disk"
             )
         if revision != HEAD:
-            with _connection(storage) as connection:
+            with _connection(storage) as connection, _permitted(storage):
                 command.upgrade(_configuration(connection), HEAD)
     return HEAD
+
+
+@contextmanager
+def _permitted(storage: Storage) -> Iterator[None]:
+    """Say it in a sentence when a server's user may not change the schema."""
+    try:
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error
+        if getattr(cause, "sqlstate", None) != _FORBIDDEN:
+            raise
+        reason = str(cause).strip().splitlines()[0]
+        raise UsageError(
+            f"the tables in {storage.name} have to be made or brought up to date, which its user may not do "
+            f"({reason}); run `litho migrate` as the user who owns the database"
+        ) from error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Opening a database: a URL in, a `Storage` out, its folder, file and schema made or brought up to date on the way."""
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -8,7 +9,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 
 from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from lithograph.domain.ids import OrganizationId
 from lithograph.errors import UsageError
@@ -20,6 +21,9 @@ from lithograph.storage.tenancy import act_for
 BUSY_TIMEOUT: Final = 5.0
 """Seconds that a connection waits for a lock which another process holds."""
 
+_AGAIN: Final = 0.2
+"""Seconds between two tries to reach a server."""
+
 Dialect = Literal["sqlite", "postgresql"]
 
 _FORMS = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
@@ -28,13 +32,15 @@ _FORMS = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 class Storage:
     """A database and how to use it. Safe to share between threads; a context manager that closes it at the end."""
 
-    def __init__(self, url: str, dialect: Dialect, path: Path | None, engine: Engine) -> None:
+    def __init__(self, url: str, dialect: Dialect, path: Path | None, engine: Engine, patience: float = 0.0) -> None:
         self.url = url
         """As it was given: it may hold a password, so show `name` instead."""
         self.dialect: Dialect = dialect
         self.path = path
         """The file; None on a server."""
         self.engine = engine
+        self.patience = patience
+        """Seconds that `read` and `write` wait for a server that cannot be reached: a restart takes a few."""
         self.writing: AbstractContextManager[object] = Lock() if dialect == "sqlite" else nullcontext()
         """Held by whoever writes: in one process they queue up here, where SQLite would have them sleep and look."""
         self.name = str(path) if path else make_url(url).render_as_string(hide_password=True)
@@ -64,11 +70,11 @@ class Storage:
         A server shows it the rows of that organisation only; in a file there is nobody to be kept apart. Raises
         `StorageError`.
         """
-        with self.translated(), self.engine.connect() as connection:
+        with self.translated(), self._connected(self.patience) as connection:
             if self.dialect == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
-                    act_for(connection, organization_id)
+                    act_for(connection, organization_id, writing=False)
                     yield connection
                 return
             set_query_only(connection, True)
@@ -85,36 +91,51 @@ class Storage:
         On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. A
         server lets it see and write the rows of that organisation only. Raises `StorageError`.
         """
-        with self.translated(), self.writing, self.engine.connect() as connection:
+        with self.translated(), self.writing, self._connected(self.patience) as connection:
             if self.dialect == "sqlite":
                 connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():
                 if self.dialect == "postgresql":
-                    act_for(connection, organization_id)
+                    act_for(connection, organization_id, writing=True)
                 yield connection
 
     @contextmanager
-    def inspect(self) -> Iterator[Connection]:
+    def inspect(self, *, patience: float = 0.0) -> Iterator[Connection]:
         """Give a connection for what belongs to no organisation: which schema there is, who the organisations are.
 
-        It has the rights of the user in the URL. Raises `StorageError`.
+        It has the rights of the user in the URL. A server that cannot be reached is waited for so many seconds. Raises
+        `StorageError`.
         """
-        with self.translated(), self.engine.connect() as connection, connection.begin():
+        with self.translated(), self._connected(patience) as connection, connection.begin():
             yield connection
+
+    def _connected(self, patience: float) -> Connection:
+        """Return a connection on which nothing has been done, so that it makes no difference how often it was tried."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return self.engine.connect()
+            except OperationalError:
+                if self.dialect == "sqlite" or time.monotonic() >= until:
+                    raise
+                time.sleep(_AGAIN)
 
     def close(self) -> None:
         """Close the connections that nobody uses. It may be used again afterwards, and opens them anew."""
         self.engine.dispose()
 
 
-def open_storage(url: str, *, create: bool = True, busy_timeout: float = BUSY_TIMEOUT) -> Storage:
+def open_storage(
+    url: str, *, create: bool = True, busy_timeout: float = BUSY_TIMEOUT, patience: float = 0.0
+) -> Storage:
     """Return the database at `url`, its schema up to date.
 
     A missing SQLite file is made, with its folder, which only its owner may enter; without `create` it is an error.
-    `busy_timeout` is in seconds. Raises `UsageError` when the URL cannot be used or the database was written by a newer
-    Lithograph or by something else, `StorageError` when it cannot be read or written now.
+    `busy_timeout` and `patience` are seconds to wait: for a lock on a file, and for a server that cannot be reached,
+    now and later whenever a transaction begins. Raises `UsageError` when the URL cannot be used or the database was
+    written by a newer Lithograph or by something else, `StorageError` when it cannot be read or written now.
     """
-    storage = connect(url, create=create, busy_timeout=busy_timeout)
+    storage = connect(url, create=create, busy_timeout=busy_timeout, patience=patience)
     try:
         if not is_current(storage):
             # Alembic takes a quarter of a second to import: only where there is something to do.
@@ -127,13 +148,13 @@ def open_storage(url: str, *, create: bool = True, busy_timeout: float = BUSY_TI
     return storage
 
 
-def connect(url: str, *, create: bool = True, busy_timeout: float = BUSY_TIMEOUT) -> Storage:
+def connect(url: str, *, create: bool = True, busy_timeout: float = BUSY_TIMEOUT, patience: float = 0.0) -> Storage:
     """Return the database at `url` with whatever schema it has, perhaps none; see `open_storage`."""
     parsed = _parse(url)
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         from lithograph.storage.postgres import postgres_engine
 
-        return Storage(url, "postgresql", None, postgres_engine(parsed))
+        return Storage(url, "postgresql", None, postgres_engine(parsed), patience)
     if parsed.drivername != "sqlite":
         raise UsageError(f"{parsed.drivername} is not a database that Lithograph knows; {_FORMS}")
     path = _path(parsed)
@@ -149,7 +170,7 @@ def is_current(storage: Storage) -> bool:
     with storage.translated():
         if storage.dialect == "sqlite" and journal_mode(storage.engine) != "wal":
             return False
-    with storage.inspect() as connection:
+    with storage.inspect(patience=storage.patience) as connection:
         return revision_of(connection, storage.name) == HEAD
 
 

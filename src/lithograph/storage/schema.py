@@ -3,6 +3,7 @@
     organization --- document --- ontology            what was given
         |
         |--- api_key                                  who may act for it over HTTP
+        |--- spending                                 what it has spent, in a row for each of many writers
     workflow_execution                                one piece of work: its status, its owner, its epoch
         |--- batch_document                           what a batch is made of
         |--- workflow_activity                        the journal: what each named activity gave
@@ -12,8 +13,9 @@
     entity --- mention                                the published graph
     relation --- evidence
 
-Every row names its organisation. Times are UTC: `timestamptz` on PostgreSQL, ISO 8601 text on SQLite. JSON columns are
-JSONB on PostgreSQL. Tables are changed by migrations only; a test compares them with what stands here.
+Every row names its organisation. Keys are compared byte for byte. Times are UTC: `timestamptz` on PostgreSQL, ISO 8601
+text on SQLite. JSON columns are JSONB on PostgreSQL. Tables are changed by migrations only; a test compares them with
+what stands here.
 """
 
 from sqlalchemy import (
@@ -31,7 +33,7 @@ from sqlalchemy import (
     column,
 )
 
-from lithograph.storage.columns import Document, Number, Time
+from lithograph.storage.columns import Document, Key, Number, Time
 
 metadata = MetaData(
     naming_convention={
@@ -44,13 +46,21 @@ metadata = MetaData(
 
 
 def _organization() -> Column[str]:
-    return Column("organization_id", Text, nullable=False)
+    return Column("organization_id", Key, nullable=False)
+
+
+_EXECUTION = ("workflow_execution.organization_id", "workflow_execution.id")
+
+
+def _of_execution() -> ForeignKeyConstraint:
+    """Nothing of one organisation can belong to an execution of another, whoever writes it."""
+    return ForeignKeyConstraint(["organization_id", "execution_id"], _EXECUTION, ondelete="CASCADE")
 
 
 organization = Table(
     "organization",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Key, primary_key=True),
     Column("created_at", Time, nullable=False),
     Column("max_tokens", Number),
     Column("max_cost_usd", Float),
@@ -60,9 +70,9 @@ api_key = Table(
     "api_key",
     metadata,
     _organization(),
-    Column("id", Text, nullable=False),
+    Column("id", Key, nullable=False),
     Column("name", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    Column("hash", Key, nullable=False),
     Column("scopes", Document, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("expires_at", Time),
@@ -73,25 +83,36 @@ api_key = Table(
     ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
 )
 
+spending = Table(
+    "spending",
+    metadata,
+    _organization(),
+    Column("slot", Integer, nullable=False),
+    Column("tokens", Number, nullable=False),
+    Column("cost_usd", Float, nullable=False),
+    PrimaryKeyConstraint("organization_id", "slot"),
+)
+
 document = Table(
     "document",
     metadata,
     _organization(),
-    Column("id", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("sha256", Key, nullable=False),
     Column("source", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("created_at", Time, nullable=False),
     PrimaryKeyConstraint("id"),
     Index(None, "organization_id", "sha256"),
+    Index(None, "organization_id", "created_at"),
 )
 
 ontology = Table(
     "ontology",
     metadata,
     _organization(),
-    Column("content_hash", Text, nullable=False),
+    Column("content_hash", Key, nullable=False),
     Column("source", Text, nullable=False),
     Column("body", Document, nullable=False),
     Column("created_at", Time, nullable=False),
@@ -102,31 +123,32 @@ workflow_execution = Table(
     "workflow_execution",
     metadata,
     _organization(),
-    Column("id", Text, primary_key=True),
-    Column("workflow_type", Text, nullable=False),
+    Column("id", Key, primary_key=True),
+    Column("workflow_type", Key, nullable=False),
     Column("workflow_version", Integer, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("status", Key, nullable=False),
     Column("input", Document, nullable=False),
     Column("output", Document),
     Column("error", Text),
-    Column("idempotency_key", Text, nullable=False),
-    Column("parent_id", Text),
+    Column("idempotency_key", Key, nullable=False),
+    Column("parent_id", Key),
     Column("last_activity_name", Text),
     Column("last_seq", Number, nullable=False, server_default="0"),
     Column("epoch", Number, nullable=False, server_default="0"),
     Column("lease_owner", Text),
     Column("lease_expires_at", Time),
     Column("recovery_count", Integer, nullable=False, server_default="0"),
-    Column("waiting_for", Text),
+    Column("waiting_for", Key),
     Column("spent_tokens", Number, nullable=False, server_default="0"),
     Column("spent_cost_usd", Float, nullable=False, server_default="0"),
     Column("created_at", Time, nullable=False),
     Column("started_at", Time),
     Column("updated_at", Time, nullable=False),
     Column("completed_at", Time),
+    UniqueConstraint("organization_id", "id"),  # what belongs to an execution refers to both
     UniqueConstraint("organization_id", "workflow_type", "idempotency_key"),
     Index(None, "organization_id", "created_at"),
-    Index(None, "status", "lease_expires_at"),
+    Index(None, "organization_id", "status", "created_at"),
     Index(
         "ix_workflow_execution_own_created_at",
         "organization_id",
@@ -134,32 +156,40 @@ workflow_execution = Table(
         sqlite_where=column("parent_id").is_(None),
         postgresql_where=column("parent_id").is_(None),
     ),
-    Index(None, "parent_id"),
+    Index(None, "parent_id", "status"),
+    # What a sweep looks through. What a worker writes all the time, the lease and when, is in no index, so that
+    # PostgreSQL need not write to all of them.
+    Index(
+        "ix_workflow_execution_unended",
+        "status",
+        "waiting_for",
+        "parent_id",
+        sqlite_where=column("completed_at").is_(None),
+        postgresql_where=column("completed_at").is_(None),
+    ),
 )
 
 batch_document = Table(
     "batch_document",
     metadata,
     _organization(),
-    Column("batch_id", Text, nullable=False),
+    Column("batch_id", Key, nullable=False),
     Column("position", Number, nullable=False),
     Column("source", Text, nullable=False),
-    Column("execution_id", Text),
+    Column("execution_id", Key),
     Column("error", Text),
     PrimaryKeyConstraint("batch_id", "position"),
     Index(None, "execution_id"),
-    ForeignKeyConstraint(["batch_id"], ["workflow_execution.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["organization_id", "batch_id"], _EXECUTION, ondelete="CASCADE"),
 )
-
-_EXECUTION = ("execution_id",), ("workflow_execution.id",)
 
 workflow_activity = Table(
     "workflow_activity",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
-    Column("activity_name", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("activity_name", Key, nullable=False),
+    Column("status", Key, nullable=False),
     Column("input_hash", Text, nullable=False),
     Column("result", Document),
     Column("error", Text),
@@ -170,7 +200,7 @@ workflow_activity = Table(
     Column("completed_at", Time),
     Column("duration_ms", Float),
     PrimaryKeyConstraint("execution_id", "activity_name"),
-    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    _of_execution(),
 )
 
 workflow_signal = Table(
@@ -178,29 +208,29 @@ workflow_signal = Table(
     metadata,
     _organization(),
     Column("id", Number, primary_key=True, autoincrement=True),
-    Column("execution_id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
     Column("signal_name", Text, nullable=False),
-    Column("client_key", Text, nullable=False),
+    Column("client_key", Key, nullable=False),
     Column("payload", Document),
     Column("created_at", Time, nullable=False),
     Column("delivered_at", Time),
     Column("acknowledged", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("execution_id", "client_key"),
     Index(None, "execution_id", "acknowledged"),
-    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    _of_execution(),
 )
 
 workflow_event = Table(
     "workflow_event",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
     Column("seq", Number, nullable=False),
     Column("type", Text, nullable=False),
     Column("payload", Document, nullable=False),
     Column("created_at", Time, nullable=False),
     PrimaryKeyConstraint("execution_id", "seq"),
-    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    _of_execution(),
     sqlite_with_rowid=False,  # its rows are short and come in order: the index is all there has to be
 )
 
@@ -208,7 +238,7 @@ response_cache = Table(
     "response_cache",
     metadata,
     _organization(),
-    Column("key", Text, nullable=False),
+    Column("key", Key, nullable=False),
     Column("response", Document, nullable=False),
     Column("created_at", Time, nullable=False),
     PrimaryKeyConstraint("organization_id", "key"),
@@ -218,61 +248,62 @@ entity = Table(
     "entity",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
-    Column("id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
     Column("label", Text, nullable=False),
     Column("types", Document, nullable=False),
     Column("aliases", Document, nullable=False),
     Column("attributes", Document, nullable=False),
     Column("confidence", Float, nullable=False),
     PrimaryKeyConstraint("execution_id", "id"),
-    Index(None, "organization_id", "label"),
-    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    _of_execution(),
 )
 
 mention = Table(
     "mention",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
-    Column("entity_id", Text, nullable=False),
-    Column("document_id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("entity_id", Key, nullable=False),
+    Column("document_id", Key, nullable=False),
     Column("start", Number, nullable=False),
     Column("end", Number, nullable=False),
     Column("text", Text, nullable=False),
     Column("confidence", Float, nullable=False),
     PrimaryKeyConstraint("execution_id", "entity_id", "document_id", "start", "end"),
     ForeignKeyConstraint(["execution_id", "entity_id"], ["entity.execution_id", "entity.id"], ondelete="CASCADE"),
+    _of_execution(),
 )
 
 relation = Table(
     "relation",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("id", Key, nullable=False),
+    Column("subject_id", Key, nullable=False),
     Column("predicate", Text, nullable=False),
-    Column("object_id", Text),
+    Column("object_id", Key),
     Column("literal", Document),
     Column("confidence", Float, nullable=False),
     Column("flags", Document, nullable=False),
     PrimaryKeyConstraint("execution_id", "id"),
     Index(None, "execution_id", "subject_id"),
     Index(None, "execution_id", "object_id"),
-    ForeignKeyConstraint(*_EXECUTION, ondelete="CASCADE"),
+    _of_execution(),
 )
 
 evidence = Table(
     "evidence",
     metadata,
     _organization(),
-    Column("execution_id", Text, nullable=False),
-    Column("relation_id", Text, nullable=False),
-    Column("document_id", Text, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("relation_id", Key, nullable=False),
+    Column("document_id", Key, nullable=False),
     Column("start", Number, nullable=False),
     Column("end", Number, nullable=False),
     Column("text", Text, nullable=False),
     PrimaryKeyConstraint("execution_id", "relation_id", "document_id", "start", "end"),
     ForeignKeyConstraint(["execution_id", "relation_id"], ["relation.execution_id", "relation.id"], ondelete="CASCADE"),
+    _of_execution(),
 )

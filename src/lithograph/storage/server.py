@@ -7,14 +7,17 @@ organisations is a function with an owner of its own; see `tenancy` for the role
 from typing import Final
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import ProgrammingError
 
 from lithograph.errors import UsageError
+from lithograph.storage.allowance import ALLOWANCE
 from lithograph.storage.tenancy import APP, QUEUE, SETTING, SYSTEM, WORKER
 
+_OLDEST: Final = (16,)
+"""Since when it can be said apart whether a role is inherited and whether it may be taken."""
+
 _TABLES: Final = (
-    "document", "ontology", "api_key", "workflow_execution", "batch_document", "workflow_activity", "workflow_signal",
-    "workflow_event", "response_cache", "entity", "mention", "relation", "evidence",
+    "document", "ontology", "spending", "api_key", "workflow_execution", "batch_document", "workflow_activity",
+    "workflow_signal", "workflow_event", "response_cache", "entity", "mention", "relation", "evidence",
 )  # fmt: skip
 
 _ROLE = """
@@ -26,7 +29,7 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another datab
 END $$;
 DO $$ BEGIN
     IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
-        GRANT {role} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE;
+        GRANT {role} TO CURRENT_USER WITH INHERIT {inherit}, SET TRUE;
     END IF;
 END $$;
 """
@@ -47,7 +50,7 @@ CREATE POLICY system ON workflow_execution FOR SELECT TO {system} USING (true);
 CREATE POLICY system ON organization FOR SELECT TO {system} USING (true);
 CREATE POLICY system ON api_key FOR SELECT TO {system} USING (true);
 GRANT SELECT (id, organization_id, workflow_type, workflow_version, status, lease_expires_at, lease_owner, waiting_for,
-              parent_id, updated_at) ON workflow_execution TO {system};
+              parent_id, updated_at, completed_at) ON workflow_execution TO {system};
 GRANT SELECT ON organization, api_key TO {system};
 """
 
@@ -55,8 +58,8 @@ _QUEUE = """
 CREATE INDEX lithograph_turn ON {queue}.procrastinate_jobs ((args ->> 'organization_id'), priority)
     WHERE status = 'todo';
 GRANT USAGE ON SCHEMA {queue} TO {worker}, {system};
-GRANT ALL ON ALL TABLES IN SCHEMA {queue} TO {worker}, {system};
-GRANT ALL ON ALL SEQUENCES IN SCHEMA {queue} TO {worker}, {system};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {queue} TO {worker}, {system};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA {queue} TO {worker}, {system};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {queue} TO {worker}, {system};
 """
 
@@ -68,6 +71,7 @@ CREATE FUNCTION {schema}.lithograph_enqueue(execution text, urgency integer) RET
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {queue}, {schema}, pg_temp AS $$
 DECLARE
     about record;
+    turn_of text;
     first_turn CONSTANT integer := urgency * 10000000;
     now_turn integer;
     own_turn integer;
@@ -80,10 +84,11 @@ BEGIN
     IF EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = execution AND status = 'todo') THEN
         RETURN false;
     END IF;
+    turn_of := about.organization_id;  -- compared as jobs are, in the order of the database
     SELECT max(priority) INTO now_turn FROM procrastinate_jobs
     WHERE status = 'todo' AND priority > first_turn - 10000000 AND priority <= first_turn;
     SELECT min(priority) INTO own_turn FROM procrastinate_jobs
-    WHERE status = 'todo' AND args ->> 'organization_id' = about.organization_id
+    WHERE status = 'todo' AND args ->> 'organization_id' = turn_of
         AND priority > first_turn - 10000000 AND priority <= first_turn;
     PERFORM procrastinate_defer_jobs_v1(ARRAY[ROW(
         about.workflow_type || '/' || about.workflow_version,
@@ -96,9 +101,9 @@ BEGIN
 EXCEPTION WHEN unique_violation THEN
     RETURN false;
 END $$;
-ALTER FUNCTION {schema}.lithograph_enqueue OWNER TO {system};
 REVOKE ALL ON FUNCTION {schema}.lithograph_enqueue FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.lithograph_enqueue TO {app}, {worker};
+ALTER FUNCTION {schema}.lithograph_enqueue OWNER TO {system};
 """
 
 _DUE = """
@@ -107,17 +112,24 @@ _DUE = """
 CREATE FUNCTION {schema}.lithograph_due(at timestamptz, most integer)
 RETURNS TABLE (organization_id text, execution_id text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {queue}, {schema}, pg_temp AS $$
-    SELECT e.organization_id, e.id FROM workflow_execution e
-    WHERE (e.status = 'running' AND (e.lease_expires_at IS NULL OR e.lease_expires_at < at)
-           OR e.status = 'pending' AND e.parent_id IS NULL AND e.waiting_for IS NULL
-               AND e.updated_at < at - interval '5 seconds'
-           OR e.status = 'suspended' AND e.waiting_for = 'provider' AND e.updated_at < at - interval '30 seconds')
-        AND NOT EXISTS (SELECT FROM procrastinate_jobs j WHERE j.queueing_lock = e.id AND j.status = 'todo')
+    SELECT e.organization_id, e.id FROM (
+        SELECT id, organization_id, updated_at FROM workflow_execution
+        WHERE completed_at IS NULL AND status = 'running' AND (lease_expires_at IS NULL OR lease_expires_at < at)
+        UNION ALL
+        SELECT id, organization_id, updated_at FROM workflow_execution
+        WHERE completed_at IS NULL AND status = 'pending' AND waiting_for IS NULL AND parent_id IS NULL
+            AND updated_at < at - interval '5 seconds'
+        UNION ALL
+        SELECT id, organization_id, updated_at FROM workflow_execution
+        WHERE completed_at IS NULL AND status = 'suspended' AND waiting_for = 'provider'
+            AND updated_at < at - interval '30 seconds') AS e
+    WHERE NOT EXISTS (
+        SELECT FROM procrastinate_jobs j WHERE j.queueing_lock = e.id COLLATE "default" AND j.status = 'todo')
     ORDER BY e.updated_at, e.id LIMIT most
 $$;
-ALTER FUNCTION {schema}.lithograph_due OWNER TO {system};
 REVOKE ALL ON FUNCTION {schema}.lithograph_due FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.lithograph_due TO {worker};
+ALTER FUNCTION {schema}.lithograph_due OWNER TO {system};
 """
 
 _ORGANIZATIONS = """
@@ -125,41 +137,36 @@ CREATE FUNCTION {schema}.lithograph_organizations() RETURNS SETOF {schema}.organ
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
     SELECT * FROM organization ORDER BY id
 $$;
-ALTER FUNCTION {schema}.lithograph_organizations OWNER TO {system};
 REVOKE ALL ON FUNCTION {schema}.lithograph_organizations FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.lithograph_organizations TO {worker};
+ALTER FUNCTION {schema}.lithograph_organizations OWNER TO {system};
 
 -- Whose key this is: the one question that is asked before it is known who asks.
 CREATE FUNCTION {schema}.lithograph_key(given text) RETURNS SETOF {schema}.api_key
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
     SELECT * FROM api_key WHERE hash = given
 $$;
-ALTER FUNCTION {schema}.lithograph_key OWNER TO {system};
 REVOKE ALL ON FUNCTION {schema}.lithograph_key FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.lithograph_key TO {worker};
+ALTER FUNCTION {schema}.lithograph_key OWNER TO {system};
 """
 
 
 def install(connection: Connection) -> None:
     """Make all of it, in the transaction of the connection.
 
-    Raises `UsageError` when the user may not make the roles and they are not there.
+    Raises `UsageError` when the server is too old, or the user may not make the roles and they are not there.
     """
     from procrastinate.schema import SchemaManager
 
-    schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+    version = connection.dialect.server_version_info or _OLDEST
+    if version < _OLDEST:
+        raise UsageError(f"PostgreSQL {_OLDEST[0]} or newer is needed, and this server is {version[0]}: update it")
+    schema, user = connection.exec_driver_sql("SELECT current_schema(), current_user").one()
     names = {
         "app": APP, "worker": WORKER, "system": SYSTEM, "setting": SETTING, "queue": QUEUE, "schema": f'"{schema}"',
     }  # fmt: skip
-    try:
-        for role in (APP, WORKER, SYSTEM):
-            _run(connection, _ROLE.format(role=role))
-    except ProgrammingError as error:
-        raise UsageError(
-            f"the database user may not make the roles that Lithograph needs ({error.orig}); have an administrator run "
-            + "; ".join(f"CREATE ROLE {role} NOLOGIN" for role in (APP, WORKER, SYSTEM))
-            + " and grant them to the user WITH ADMIN OPTION"
-        ) from error
+    _make_roles(connection, user)
     for table in _TABLES:
         _run(connection, _SECURE.format(table=table, column="organization_id", **names))
     _run(connection, _SECURE.format(table="organization", column="id", **names))
@@ -168,9 +175,23 @@ def install(connection: Connection) -> None:
     _run(connection, SchemaManager.get_schema())
     _run(connection, f'SET LOCAL search_path = "{schema}"')
     _run(connection, f'GRANT CREATE ON SCHEMA "{schema}" TO {SYSTEM}')  # or it could not own a function there
-    for statement in (_QUEUE, _ENQUEUE, _DUE, _ORGANIZATIONS):
+    for statement in (_QUEUE, _ENQUEUE, _DUE, _ORGANIZATIONS, ALLOWANCE):
         _run(connection, statement.format(**names))
     _run(connection, f'REVOKE CREATE ON SCHEMA "{schema}" FROM {SYSTEM}')
+
+
+def _make_roles(connection: Connection, user: str) -> None:
+    from psycopg.errors import InsufficientPrivilege
+
+    try:
+        for role, inherit in ((APP, True), (WORKER, True), (SYSTEM, False)):
+            _run(connection, _ROLE.format(role=role, inherit=inherit))
+    except InsufficientPrivilege as error:
+        raise UsageError(
+            "the database user may not make the roles that Lithograph needs, or take them; have an administrator run "
+            + "; ".join(f"CREATE ROLE {role} NOLOGIN" for role in (APP, WORKER, SYSTEM))
+            + f'; GRANT {APP}, {WORKER} TO "{user}"; GRANT {SYSTEM} TO "{user}" WITH INHERIT FALSE'
+        ) from error
 
 
 def _run(connection: Connection, statements: str) -> None:

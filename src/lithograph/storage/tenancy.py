@@ -22,12 +22,23 @@ QUEUE: Final = "lithograph_queue"
 SETTING: Final = "lithograph.organization"
 """The transaction-local setting that policies compare with `organization_id`."""
 
-ACT_FOR: Final = f"SELECT set_config('role', '{APP}', true), set_config('{SETTING}', %s, true)"
-"""For psycopg, with the organisation as its parameter."""
+_READ: Final = "SELECT set_config('role', '{app}', true), set_config('{setting}', {organization}, true)"
+_WRITE: Final = _READ + ", set_config('idle_in_transaction_session_timeout', '15s', true)"
+"""Who is frozen in a transaction that writes would keep its locks, so that no other could take over what it has."""
+_BRIEF: Final = _WRITE + ", set_config('transaction_timeout', '15s', true)"
+"""In a pipeline the server does not know that it waits for its client; it can end such a transaction since 17."""
 
-_ACT_FOR = text(f"SELECT set_config('role', '{APP}', true), set_config('{SETTING}', :organization, true)")
+ACT_FOR, ACT_BRIEFLY_FOR = (form.format(app=APP, setting=SETTING, organization="%s") for form in (_WRITE, _BRIEF))
+"""For psycopg, with the organisation as their parameter; the latter for a server from 17 on."""
+
+_FOR_READING, _FOR_WRITING = (
+    text(form.format(app=APP, setting=SETTING, organization=":organization")) for form in (_READ, _WRITE)
+)
 
 
-def act_for(connection: Connection, organization_id: OrganizationId) -> None:
-    """Let the rest of the connection's transaction see and write that organisation's rows only."""
-    connection.execute(_ACT_FOR, {"organization": organization_id})
+def act_for(connection: Connection, organization_id: OrganizationId, *, writing: bool) -> None:
+    """Let the rest of the connection's transaction see and write that organisation's rows only.
+
+    One that is `writing` may not stand still for long.
+    """
+    connection.execute(_FOR_WRITING if writing else _FOR_READING, {"organization": organization_id})

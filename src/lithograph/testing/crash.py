@@ -4,27 +4,32 @@
     report = run.killed_at("journal.inside", passing=3)
     assert report.differences(undisturbed) == []
 
-Each run has a folder of its own for its database and its ledger. The processes are real, and so are their deaths.
+Each run has a folder of its own for its ledger and its database, or the URL of an empty database on a server. The
+processes are real, and so are their deaths.
 """
 
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from sqlalchemy import select
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.open import Storage, open_storage
-from lithograph.testing.crash_child import Assignment, Exit
+from lithograph.storage.schema import workflow_execution
+from lithograph.testing.crash_child import Assignment, Control, Exit
 from lithograph.testing.crash_report import Contents, CrashReport, contents_of, report
 from lithograph.testing.metered import BEGIN, Entry, read_ledger
 
@@ -35,6 +40,9 @@ _DEADLINE = 120.0
 """Seconds after which a process that has not ended, or has not come to where it should, is a failure."""
 
 _POLL = 0.001
+
+_LEASE = 0.6
+"""Seconds of a lease on a server: after a death nobody goes on before it has run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +69,20 @@ def random_instants(within: float, count: int, seed: int) -> list[float]:
 
 
 class CrashRun:
-    """One extraction in `folder`, which must be empty; `settings` are those of `Assignment`."""
+    """One extraction in `folder`, which must be empty; `settings` are those of `Assignment`.
+
+    The database is a file there unless `settings` name an empty one on a server. On a server several processes may be
+    at work, so that leases count.
+    """
 
     def __init__(self, folder: Path, document: Path, ontology: Path, **settings: Any) -> None:
-        self.database = folder / "graph.db"
         self.ledger = folder / "ledger"
-        self._assignment = replace(
-            Assignment(f"sqlite:///{self.database}", str(document), str(ontology), str(self.ledger)), **settings
-        )
+        self._file: Path | None = folder / "graph.db"
+        assignment = Assignment(f"sqlite:///{self._file}", str(document), str(ontology), str(self.ledger))
+        if "database" in settings:
+            self._file = None
+            assignment = replace(assignment, sole=False, lease=_LEASE)
+        self._assignment = replace(assignment, **settings)
         open_storage(self._assignment.database).close()
         self.in_flight: list[frozenset[str]] = []
         self.deaths = 0
@@ -94,6 +108,16 @@ class CrashRun:
             process.kill()
             if not self.end(process).killed:
                 break
+        return self._to_the_end()
+
+    def killed_sweeping(self, point: str) -> CrashReport:
+        """Kill the first process when it has begun, and the second at a crash point of the sweep that finds what the
+        first has left; on a server.
+        """
+        for changes in ({"point": "claim.after"}, {"point": point, "control": Control.SWEEP}):
+            ending = self.end(self.start(**changes))
+            if not ending.killed:
+                raise CrashError(f"{changes['point']} was not passed: {ending}")
         return self._to_the_end()
 
     def killed_by(self, question: str) -> tuple[CrashReport, Ending]:
@@ -127,8 +151,8 @@ class CrashRun:
             return report(storage, read_ledger(self.ledger), tuple(self.in_flight), self.deaths)
 
     def look(self) -> Contents:
-        """Return what is durable now. It is a copy that is opened, so that what a dead process left stays untouched."""
-        with self.copy() as storage:
+        """Return what is durable now."""
+        with self.opened() as storage:
             return contents_of(storage)
 
     def _to_the_end(self) -> CrashReport:
@@ -138,14 +162,30 @@ class CrashRun:
         return self.report()
 
     @contextmanager
-    def copy(self) -> Iterator[Storage]:
-        """Give a copy of the database as it is now."""
+    def opened(self) -> Iterator[Storage]:
+        """Give the database as it is now. Of a file it is a copy, so that what a dead process left stays untouched."""
+        if self._file is None:
+            with open_storage(self._assignment.database) as storage:
+                yield storage
+            return
         with tempfile.TemporaryDirectory() as folder:
-            for path in (self.database, self.database.with_name(f"{self.database.name}-wal")):
+            for path in (self._file, self._file.with_name(f"{self._file.name}-wal")):
                 if path.exists():
                     shutil.copy(path, folder)
-            with open_storage(f"sqlite:///{folder}/{self.database.name}") as storage:
+            with open_storage(f"sqlite:///{folder}/{self._file.name}") as storage:
                 yield storage
+
+    def free(self) -> bool:
+        """Whether no process holds a lock that keeps another from writing."""
+        if self._file is None:
+            return _rows_are_free(self._assignment.database)
+        with closing(sqlite3.connect(self._file, timeout=0, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            connection.execute("ROLLBACK")
+            return True
 
     def unfinished(self, pid: int, durable: Contents | None = None) -> frozenset[str]:
         """Return the questions that a process began whose activities are not completed."""
@@ -174,3 +214,10 @@ class CrashRun:
                 process.kill()
                 raise CrashError("a process of the extraction did not come to where it should be stopped")
             time.sleep(_POLL)
+
+
+def _rows_are_free(url: str) -> bool:
+    every = select(workflow_execution.c.id)
+    with open_storage(url) as storage, storage.write(DEFAULT_ORGANIZATION) as connection:
+        free = connection.execute(every.with_for_update(key_share=True, skip_locked=True)).all()
+        return len(free) == len(connection.execute(every).all())

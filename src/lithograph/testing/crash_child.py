@@ -22,7 +22,10 @@ from lithograph.domain.document import Document
 from lithograph.durable import executions
 from lithograph.durable.clock import SystemClock
 from lithograph.durable.crashpoints import set_hook
+from lithograph.durable.database_clock import clock_of
 from lithograph.durable.executions import Execution, Lease
+from lithograph.durable.queue import sweep
+from lithograph.durable.retention import DAY, Retention, prune
 from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
 from lithograph.errors import AnswerError, FencedError, IncompleteError, LithographError, StateError, StorageError
@@ -56,6 +59,10 @@ class Control(StrEnum):
     """It is cancelled before anybody has claimed it, and started anew."""
     RETRY = "retry"
     """An answer cannot be had in its first run, so that it fails; then it is retried."""
+    SWEEP = "sweep"
+    """Before it is started, a sweep gives what its dead worker has left a job; on a server."""
+    PRUNE = "prune"
+    """Before it is started, what another text has left is pruned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,13 @@ def main(argument: str) -> Exit:
     return Exit.DONE
 
 
+class _Tomorrow(SystemClock):
+    """The machine's clock, some days ahead."""
+
+    def now(self) -> float:
+        return super().now() + 3 * DAY
+
+
 class _Hook:
     """Writes down which crash points are passed, and dies at one."""
 
@@ -114,7 +128,7 @@ def _die() -> None:
 class _Child:
     def __init__(self, assignment: Assignment, storage: Storage, ledger: Ledger) -> None:
         self._assignment, self._storage, self._ledger = assignment, storage, ledger
-        self._clock = SystemClock()
+        self._clock = clock_of(storage)
         path = Path(assignment.document)
         self._document = Document.from_text(path.read_text(encoding="utf-8"), source=path.name)
         self._ontology = load_ontology(Path(assignment.ontology))
@@ -122,6 +136,11 @@ class _Child:
 
     def work(self) -> None:
         """Go on until the extraction has been carried to its end, by this process or by another."""
+        if self._assignment.control is Control.PRUNE:
+            self._prune()
+        if self._assignment.control is Control.SWEEP:
+            while not sweep(self._storage, self._clock):
+                time.sleep(_POLL)
         while wanted := self._wanted(execution := self._start()):
             if wanted is not Status.RUNNING:
                 executions.change(self._storage, execution.organization_id, execution.id, wanted, self._clock)
@@ -142,13 +161,20 @@ class _Child:
             return Status.PENDING
         return None if execution.status.terminal else Status.RUNNING
 
-    def _start(self) -> Execution:
+    def _start(self, document: Document | None = None) -> Execution:
+        wanted = document or self._document
         settings = ExtractionSettings(concurrency=self._assignment.concurrency)
-        given = ExtractionInput(
-            self._document.id, self._document.source, self._ontology.content_hash, "rules", settings
-        )
+        given = ExtractionInput(wanted.id, wanted.source, self._ontology.content_hash, "rules", settings)
         extractor = self._named(ModelChoice(), self._ontology)
-        return start_extraction(self._storage, self._document, self._ontology, extractor, given, self._clock)
+        return start_extraction(self._storage, wanted, self._ontology, extractor, given, self._clock)
+
+    def _prune(self) -> None:
+        """Start something else, cancel it, and prune it as if that were long ago; in vain once the work has begun."""
+        organization_id = self._document.organization_id
+        other = self._start(Document.from_text(f"{self._document.text}.", source="another.txt"))
+        if other.status is not Status.CANCELLED:
+            executions.change(self._storage, organization_id, other.id, Status.CANCELLED, self._clock)
+        prune(self._storage, organization_id, Retention(DAY), _Tomorrow())
 
     def _cancelled(self, execution: Execution) -> bool:
         """Whether an execution before this one was cancelled."""

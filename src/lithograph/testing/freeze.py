@@ -2,14 +2,13 @@
 
 import os
 import signal
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.storage.schema import metadata, workflow_event
 from lithograph.testing.crash import CrashError, CrashRun, Ending
 from lithograph.testing.crash_child import Exit
@@ -59,31 +58,22 @@ def freeze(run: CrashRun, instant: float, *, early: bool) -> Freeze:
 
 
 def _stop(run: CrashRun, process: "Popen[str]") -> None:
-    """Freeze a process at a moment at which it does not hold the database's only write lock."""
+    """Freeze a process at a moment at which it does not hold a lock: it would keep it."""
     while True:
         process.send_signal(signal.SIGSTOP)
-        stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        ended = process.returncode is not None
+        stopped = None if ended else os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if stopped is None or stopped.si_code != os.CLD_STOPPED:
             raise CrashError("the process had ended before it could be frozen")
-        if _lock_is_free(run):
+        if run.free():
             return
         process.send_signal(signal.SIGCONT)
-
-
-def _lock_is_free(run: CrashRun) -> bool:
-    with closing(sqlite3.connect(run.database, timeout=0, isolation_level=None)) as connection:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            return False
-        connection.execute("ROLLBACK")
-        return True
 
 
 def _taken_at(run: CrashRun, epoch: int) -> str:
     """Return when the execution was claimed in an epoch, as ISO 8601 in UTC."""
     c = workflow_event.c
-    with run.copy() as storage, storage.inspect() as connection:
+    with run.opened() as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
         claims = connection.execute(select(c.payload, c.created_at).where(c.type == "execution.recovered"))
         return next((at for payload, at in claims if payload["epoch"] == epoch), "")
 
@@ -101,7 +91,7 @@ def _late(held: Contents, ended: Contents) -> list[str]:
 def _everything(run: CrashRun) -> str:
     """Return a hash of every row of every table."""
     state = sha256()
-    with run.copy() as storage, storage.inspect() as connection:
+    with run.opened() as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
         for table in metadata.sorted_tables:
             for row in connection.execute(select(table).order_by(*table.primary_key)):
                 state.update(repr(tuple(row)).encode())

@@ -14,6 +14,7 @@ depends_on: Sequence[str] | None = None
 # As they were when this was released, so not taken from the schema.
 Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -25,9 +26,9 @@ def upgrade() -> None:
 def _entities() -> None:
     op.create_table(
         "entity",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("execution_id", sa.Text, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("execution_id", Key, nullable=False),
+        sa.Column("id", Key, nullable=False),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("types", Document, nullable=False),
         sa.Column("aliases", Document, nullable=False),
@@ -36,13 +37,12 @@ def _entities() -> None:
         sa.PrimaryKeyConstraint("execution_id", "id", name="pk_entity"),
         _of_execution("entity"),
     )
-    op.create_index("ix_entity_organization_id_label", "entity", ["organization_id", "label"])
     op.create_table(
         "mention",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("execution_id", sa.Text, nullable=False),
-        sa.Column("entity_id", sa.Text, nullable=False),
-        sa.Column("document_id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("execution_id", Key, nullable=False),
+        sa.Column("entity_id", Key, nullable=False),
+        sa.Column("document_id", Key, nullable=False),
         sa.Column("start", Number, nullable=False),
         sa.Column("end", Number, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
@@ -54,18 +54,19 @@ def _entities() -> None:
             ondelete="CASCADE",
             name="fk_mention_execution_id_entity_id",
         ),
+        _of_execution("mention"),
     )
 
 
 def _relations() -> None:
     op.create_table(
         "relation",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("execution_id", sa.Text, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("subject_id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("execution_id", Key, nullable=False),
+        sa.Column("id", Key, nullable=False),
+        sa.Column("subject_id", Key, nullable=False),
         sa.Column("predicate", sa.Text, nullable=False),
-        sa.Column("object_id", sa.Text),
+        sa.Column("object_id", Key),
         sa.Column("literal", Document),
         sa.Column("confidence", sa.Float, nullable=False),
         sa.Column("flags", Document, nullable=False),
@@ -76,10 +77,10 @@ def _relations() -> None:
         op.create_index(f"ix_relation_execution_id_{column}", "relation", ["execution_id", column])
     op.create_table(
         "evidence",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("execution_id", sa.Text, nullable=False),
-        sa.Column("relation_id", sa.Text, nullable=False),
-        sa.Column("document_id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("execution_id", Key, nullable=False),
+        sa.Column("relation_id", Key, nullable=False),
+        sa.Column("document_id", Key, nullable=False),
         sa.Column("start", Number, nullable=False),
         sa.Column("end", Number, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
@@ -90,13 +91,14 @@ def _relations() -> None:
             ondelete="CASCADE",
             name="fk_evidence_execution_id_relation_id",
         ),
+        _of_execution("evidence"),
     )
 
 
 def _of_execution(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
-        ["execution_id"],
-        ["workflow_execution.id"],
+        ["organization_id", "execution_id"],
+        ["workflow_execution.organization_id", "workflow_execution.id"],
         ondelete="CASCADE",
-        name=f"fk_{table}_execution_id",
+        name=f"fk_{table}_organization_id_execution_id",
     )

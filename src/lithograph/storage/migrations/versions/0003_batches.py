@@ -15,21 +15,25 @@ depends_on: Sequence[str] | None = None
 Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 Time = sa.Text().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
 Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "batch_document",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("batch_id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("batch_id", Key, nullable=False),
         sa.Column("position", Number, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
-        sa.Column("execution_id", sa.Text),
+        sa.Column("execution_id", Key),
         sa.Column("error", sa.Text),
         sa.PrimaryKeyConstraint("batch_id", "position", name="pk_batch_document"),
         sa.ForeignKeyConstraint(
-            ["batch_id"], ["workflow_execution.id"], ondelete="CASCADE", name="fk_batch_document_batch_id"
+            ["organization_id", "batch_id"],
+            ["workflow_execution.organization_id", "workflow_execution.id"],
+            ondelete="CASCADE",
+            name="fk_batch_document_organization_id_batch_id",
         ),
     )
     op.create_index("ix_batch_document_execution_id", "batch_document", ["execution_id"])
@@ -43,10 +47,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "api_key",
-        sa.Column("organization_id", sa.Text, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("id", Key, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
-        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("hash", Key, nullable=False),
         sa.Column("scopes", Document, nullable=False),
         sa.Column("created_at", Time, nullable=False),
         sa.Column("expires_at", Time),

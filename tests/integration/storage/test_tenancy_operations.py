@@ -1,0 +1,247 @@
+"""Whatever an organisation does with what is another's, it finds nothing there and changes nothing.
+
+The operations are found by their signatures: public functions of `durable` and `workflow` that take an organisation,
+and the public methods of `Workspace`. A new one is tried from the day it is there, or fails until it is said what it
+needs.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import anyio
+import pytest
+from sqlalchemy import select
+from tests.journals import SetClock, worker
+from tests.postgres import Server
+from tests.queued import ONTOLOGY
+
+import lithograph.durable
+import lithograph.workflow
+from lithograph.domain.document import Document
+from lithograph.domain.ids import ExecutionId, OrganizationId
+from lithograph.durable import executions, signals
+from lithograph.durable.crashpoints import Transaction
+from lithograph.durable.executions import Execution, Lease
+from lithograph.durable.retention import DAY, Retention
+from lithograph.durable.status import Status
+from lithograph.durable.writes import Owner
+from lithograph.errors import UsageError
+from lithograph.ontology.load import ontology_from_bytes
+from lithograph.resilience.budget import Limits
+from lithograph.service.workspace import Workspace
+from lithograph.storage.open import Storage, open_storage
+from lithograph.storage.schema import metadata, organization
+from lithograph.testing.corpus import generated_text
+from lithograph.workflow.runner import Plan, run_one
+
+MINE, THEIRS = OrganizationId("mine"), OrganizationId("theirs")
+SECRET = "Zebulon"
+"""A name that stands in everything of theirs that has a text."""
+OTHER_ONTOLOGY = ontology_from_bytes(b"<urn:a> a <http://www.w3.org/2002/07/owl#Class> .", source="a.ttl")
+CLOCK = SetClock()
+Operation = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """A database in which the other organisation has an extraction that is done, one that runs and one that waits."""
+
+    storage: Storage
+    document: Document
+    done: Execution
+    running: Execution
+    pending: Execution
+
+    def theirs(self) -> Mapping[str, list[Any]]:
+        """Return everything that is theirs."""
+        found = {}
+        with self.storage.read(THEIRS) as connection:
+            for table in metadata.tables.values():
+                owner = table.c.id if table is organization else table.c.organization_id
+                rows = connection.execute(select(table).where(owner == THEIRS).order_by(*table.primary_key))
+                found[table.name] = [tuple(row) for row in rows]
+        return found
+
+
+def document_of(organization_id: OrganizationId, name: str) -> Document:
+    text = f"{name} {SECRET} works for Blue Harbour Shipping.\n\n{generated_text(2)}"
+    return Document.from_text(text, source=f"{SECRET}-{name}.txt", organization_id=organization_id)
+
+
+def filled(storage: Storage) -> World:
+    workspace = Workspace(storage, THEIRS)
+    found = []
+    for name in ("Ada", "Bertha", "Cleo"):
+        document = document_of(THEIRS, name)
+        workspace.keep_document(document)
+        found.append(workspace.start_extraction(document, Plan(ONTOLOGY)))
+    done, running, pending = found
+    anyio.run(run_one, worker(storage), done.id, THEIRS)
+    executions.claim(storage, THEIRS, running.id, Lease("theirs"), workspace.clock)
+    signals.send(storage, THEIRS, running.id, SECRET, workspace.clock, payload={"of": SECRET})
+    workspace.limit(Limits(tokens=123_456_789))
+    return World(storage, document_of(THEIRS, "Ada"), *map(workspace.execution, (done.id, running.id, pending.id)))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('tenants')}/graph.db"
+        else:
+            server: Server = request.getfixturevalue("postgres")
+            url = stack.enter_context(server.database())
+        yield filled(stack.enter_context(open_storage(url)))
+
+
+def functions() -> Iterator[tuple[str, Operation]]:
+    """Yield every public function that takes an organisation."""
+    for package in (lithograph.durable, lithograph.workflow):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(found.name)
+            for name, function in vars(module).items():
+                ours = inspect.isfunction(function) and function.__module__ == module.__name__
+                if ours and not name.startswith("_") and "organization_id" in inspect.signature(function).parameters:
+                    yield f"{found.name.removeprefix('lithograph.')}.{name}", function
+
+
+WORKS_ON_WHAT_IT_IS_GIVEN = {"extract_files", "read_files", "run_files", "start_batch", "unread_results"}
+NAMING = {"batch_id", "content_hash", "document_id", "execution", "execution_id", "given"}
+"""Parameters that name something."""
+FUNCTIONS = {
+    name: function for name, function in functions() if name.rpartition(".")[2] not in WORKS_ON_WHAT_IT_IS_GIVEN
+}
+METHODS = {
+    name: method for name, method in vars(Workspace).items() if inspect.isfunction(method) and not name.startswith("_")
+}
+
+
+def names_something(operation: Operation) -> bool:
+    return bool(NAMING & set(inspect.signature(operation).parameters))
+
+
+def values(world: World, execution: Execution) -> dict[str, Any]:
+    """Return what is passed for a parameter of a name."""
+    return {
+        "after": 0,
+        "alone": True,
+        "batch_id": execution.id,
+        "clock": CLOCK,
+        "content_hash": ONTOLOGY.content_hash,
+        "document": Document.from_text("Dora works.", source="dora.txt", organization_id=MINE),
+        "document_id": world.document.id,
+        "execution": execution,
+        "execution_id": execution.id,
+        "given": execution.id,
+        "lease": Lease("mine", sole=True),
+        "limit": 1_000,
+        "limits": Limits(tokens=1),
+        "name": "review",
+        "now": "2099-01-01T00:00:00Z",
+        "ontology": OTHER_ONTOLOGY,
+        "organization_id": MINE,
+        "plan": Plan(OTHER_ONTOLOGY),
+        "positions": [0, 1, 2],
+        "storage": world.storage,
+        "wanted": Retention(DAY, frozenset(status for status in Status if status.terminal), cache=True),
+        "worker": worker(world.storage, lease=Lease("mine", sole=True)),
+    }
+
+
+def unknown(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same values, with names of what there is not."""
+    nothing = dict.fromkeys(NAMING, "execution_" + "0" * 32)
+    return {**given, **nothing, "execution": replace(given["execution"], id=ExecutionId("execution_" + "0" * 32))}
+
+
+def call(world: World, operation: Operation, given: Mapping[str, Any], *first: object) -> object:
+    """Call an operation with a value for each parameter that needs one, in a transaction if it wants one."""
+    arguments: dict[str, Any] = {}
+    with ExitStack() as stack:
+        for name, parameter in list(inspect.signature(operation).parameters.items())[len(first) :]:
+            if name == "connection":
+                arguments[name] = stack.enter_context(world.storage.write(MINE))
+            elif parameter.annotation is Transaction:
+                arguments[name] = Transaction.CONTROL
+            elif parameter.annotation is Status:
+                arguments[name] = Status.CANCELLED
+            elif parameter.default is parameter.empty:
+                assert name in given, f"say in `values` what `{name}` of {operation.__qualname__} is here"
+                arguments[name] = given[name]
+        found = operation(*first, **arguments)
+        if inspect.isfunction(found):  # it gives the page after a place
+            found = found(-1)
+        if inspect.isawaitable(found) or isinstance(found, AsyncIterator):
+            return anyio.run(_awaited, found)
+        return list(found) if isinstance(found, Iterator) else found
+
+
+async def _awaited(found: Any) -> object:
+    with anyio.fail_after(10):
+        return [one async for one in found] if isinstance(found, AsyncIterator) else await found
+
+
+def outcome(world: World, operation: Operation, given: Mapping[str, Any], *first: object) -> str:
+    """Return what comes of it, in words that do not say what was asked for."""
+    try:
+        said = repr(call(world, operation, given, *first))
+    except UsageError as error:
+        said = f"UsageError: {error}"
+    for name in NAMING:
+        asked = given[name].id if isinstance(given[name], Execution) else given[name]
+        said = said.replace(asked, "ID")
+    return said
+
+
+@pytest.mark.parametrize("status", ["done", "running", "pending"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_finds_and_changes_nothing_of_anothers(name: str, status: str, world: World) -> None:
+    check(world, FUNCTIONS[name], getattr(world, status))
+
+
+@pytest.mark.parametrize("status", ["done", "running", "pending"])
+@pytest.mark.parametrize("name", METHODS)
+def test_a_workspace_finds_and_changes_nothing_of_anothers(name: str, status: str, world: World) -> None:
+    check(world, METHODS[name], getattr(world, status), Workspace(world.storage, MINE))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, one in METHODS.items() if "given" in inspect.signature(one).parameters]
+)
+def test_the_beginning_of_an_id_finds_nothing_of_anothers(name: str, world: World) -> None:
+    short = ExecutionId(world.done.id[: len("execution_") + 10])
+    given = {**values(world, world.done), "given": short}
+    with pytest.raises(UsageError, match="there is no execution"):
+        call(world, METHODS[name], given, Workspace(world.storage, MINE))
+
+
+def check(world: World, operation: Operation, execution: Execution, *first: object) -> None:
+    """What names something of theirs learns what it learns of something that there is not."""
+    before, given = world.theirs(), values(world, execution)
+    found = outcome(world, operation, given, *first)
+    if names_something(operation):
+        assert found == outcome(world, operation, unknown(given), *first)
+    if not found.startswith("UsageError: there is no "):
+        assert not any(secret in found for secret in (SECRET, THEIRS, "123456789", *map(repr, before["entity"])))
+        assert "UsageError" not in found
+    assert world.theirs() == before
+
+
+def test_what_only_its_owner_may_know_is_found_by_nobody_else(world: World) -> None:
+    """An owner that was made up: a right epoch, and the wrong organisation."""
+    owner = Owner(MINE, world.running.id, world.running.epoch)
+    before = world.theirs()
+    with world.storage.read(MINE) as connection:
+        found = signals.waiting(connection, owner)
+    assert world.storage.dialect == "sqlite" or not found
+    assert world.theirs() == before
+
+
+def test_the_operations_are_found() -> None:
+    assert {"durable.executions.claim", "durable.signals.send", "workflow.runner.run_one"} <= FUNCTIONS.keys()
+    assert {"result", "cancel", "retry", "prune"} <= METHODS.keys()
