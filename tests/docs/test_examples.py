@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lithograph.cli.app import run
 from lithograph.models.prices import PriceTable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +81,28 @@ def test_the_commands_of_the_how_to_are_commands(demo: Path) -> None:
     assert (demo / "graph.ttl").exists()
 
 
+def test_the_commands_about_batches_work(demo: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """They are typed as they stand; a batch that has ended refuses to be paused or cancelled, in one sentence."""
+    (demo / "contracts").mkdir()
+    for name in ("Ann", "Bob"):
+        (demo / "contracts" / f"{name}.txt").write_text(f"{name} Rook was born in Dunholm.")
+    (demo / "contracts" / "torn.pdf").write_bytes(b"%PDF-1.7 torn")
+    (demo / "company.ttl").write_bytes((demo / "lithograph-demo" / "ontology.ttl").read_bytes())
+    page = ROOT / "docs/how-to/batches.md"
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    assert len(lines) >= 10
+    expected = {"pause": 2, "cancel": 2, "resume": 2, "list": 0, "status": 0, "abort": 1}
+    batch = ""
+    for line in lines:
+        words = [batch if word == "9224732de3f8" else word for word in shlex.split(line.removeprefix("$ litho "))]
+        code = run(words)
+        said = capfd.readouterr()
+        assert code == next((code for word, code in expected.items() if word in words), 3), (line, said.err)
+        assert "retrying" not in said.err, "a file that cannot be read was tried again"
+        batch = batch or said.out.strip()
+    assert (demo / "graph.ttl").exists()
+
+
 def test_the_commands_about_models_are_understood(demo: Path) -> None:
     """They are typed as they stand, without the documents that they name: that is what they complain about."""
     page = ROOT / "docs/how-to/models.md"
@@ -97,6 +120,29 @@ def test_the_commands_about_models_are_understood(demo: Path) -> None:
     (prices,) = blocks(page, "json")
     (demo / "prices.json").write_text(prices)
     assert PriceTable.load(demo / "prices.json").price("openai:gpt-5-mini") is not None
+
+
+def test_the_page_about_organisations_works_from_its_first_line_to_its_last(
+    demo: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The id of the key that was made is put in the place of the page's."""
+    page = ROOT / "docs/how-to/organizations.md"
+    key_id = "key_1f6e0b7c9a42"
+    parts = re.findall(r"^```(console|python)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(parts) >= 5
+    for language, body in parts:
+        if language == "python":
+            exec(compile(body, "organizations.md", "exec"), {})
+            assert "completed" in capfd.readouterr().out
+            continue
+        for line in body.splitlines():
+            words = shlex.split(line.removeprefix("$ litho "))
+            code = run([key_id if word == "key_1f6e0b7c9a42" else word for word in words])
+            out, said = capfd.readouterr()
+            assert code == 0, (line, said)
+            if words[:2] == ["key", "create"]:
+                key_id = f"key_{out.split('_')[1]}"
+    assert (demo / "acme.ttl").read_bytes().startswith(b"@prefix")
 
 
 def litho(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -1,20 +1,23 @@
 """Workers in processes of their own, for tests of what becomes of executions when workers die, freeze or leave."""
 
 import os
-import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from lithograph.errors import UsageError
 
 _PATIENCE: Final = 30.0
 """Seconds to wait for a worker to begin, or to end when it was asked to."""
+
+_POLL: Final = 0.02
+_BEGAN: Final = "working as"
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class WorkerProcess:
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     _process: "subprocess.Popen[bytes] | None" = None
+    _log: "IO[bytes] | None" = None
+    _said: str = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -46,21 +51,36 @@ class WorkerProcess:
         """Whether it runs, or is frozen."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Return when it takes jobs; raises `UsageError` with what it said when it ended instead."""
+    @property
+    def status(self) -> int | None:
+        """How it ended, as a process does: negative for a signal; None while it runs, or was not started."""
+        return self._process.poll() if self._process is not None else None
+
+    @property
+    def said(self) -> str:
+        """What it has written to standard error so far, or until its end."""
+        if self._log is not None:
+            self._said = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0).decode(errors="replace")
+        return self._said
+
+    def start(self, patience: float = _PATIENCE) -> None:
+        """Return when it takes jobs; raises `UsageError` with what it said when it ended, or was silent, instead."""
         command = [sys.executable, "-P", "-m", "lithograph", "worker", f"--db={self.url}"]
         command += [f"--lease-seconds={self.lease_seconds}", *self.options]
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # it is read until the process has ended
         self._process = subprocess.Popen(  # noqa: S603  # our own command
             command,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
         )
-        said = self._read_until(b"working as")
-        if b"working as" not in said:
-            self.kill()
-            raise UsageError(f"the worker did not begin: {said.decode(errors='replace').strip()}")
+        until = time.monotonic() + patience
+        while _BEGAN not in self.said:
+            if not self.alive or time.monotonic() > until:
+                self.kill()
+                raise UsageError(f"the worker did not begin: {self.said.strip()}")
+            time.sleep(_POLL)
 
     def freeze(self) -> None:
         """Stop it in the middle of whatever it does."""
@@ -76,9 +96,7 @@ class WorkerProcess:
             return
         with suppress(ProcessLookupError):
             self._process.kill()
-        self._process.wait()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._wait(None)
 
     def stop(self) -> float:
         """Ask it to end, as a deployment does, and return the seconds that it took."""
@@ -86,26 +104,16 @@ class WorkerProcess:
             raise UsageError("the worker was not started")
         began = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(_PATIENCE)
-        took = time.monotonic() - began
-        if self._process.stderr is not None:
-            self._process.stderr.close()
-        return took
+        self._wait(_PATIENCE)
+        return time.monotonic() - began
 
-    def _read_until(self, wanted: bytes) -> bytes:
-        """Return what it says, up to and with the line that has `wanted` in it, or all until it ends."""
-        process, said, until = self._process, b"", time.monotonic() + _PATIENCE
-        if process is None or process.stderr is None:
-            return said
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stderr, selectors.EVENT_READ)
-            while wanted not in said and time.monotonic() < until:
-                if selector.select(0.1):
-                    more = os.read(process.stderr.fileno(), 65_536)
-                    if not more:
-                        break
-                    said += more
-        return said
+    def _wait(self, patience: float | None) -> None:
+        """Return when the process has ended, with what it said kept."""
+        if self._process is not None:
+            self._process.wait(patience)
+        if self._log is not None:
+            self._said, log, self._log = self.said, self._log, None
+            log.close()
 
 
 @contextmanager

@@ -10,15 +10,16 @@ back what it runs, at once, with a job for whoever is there.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 import psycopg
 from anyio.abc import TaskGroup, TaskStatus
-from procrastinate import App, PsycopgConnector
+from procrastinate import App
 from procrastinate.exceptions import ProcrastinateException
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
@@ -26,13 +27,13 @@ from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution
-from lithograph.durable.queue import enqueue, queue_name, sweep
+from lithograph.durable.queue import SILENT, enqueue, queue_name, sweep
 from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.errors import FencedError, LithographError, StateError, StorageError, UsageError
 from lithograph.storage.open import Storage
-from lithograph.storage.tenancy import QUEUE
+from lithograph.workflow.queue_connector import QueueConnector
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,8 +49,8 @@ _LOOK_EVERY: Final = 2.0
 _CONNECT_AGAIN: Final = 1.0
 """Seconds between two tries to reach a server that is away."""
 
-_PATIENCE: Final = 5.0
-"""Seconds to wait for a connection."""
+_SAID_AGAIN: Final = 60.0
+"""Seconds after which the same trouble is told of again."""
 
 _FAREWELL: Final = 1.0
 """Seconds that the queue's own worker has to say that it is gone; the next sweep says it for it."""
@@ -84,10 +85,10 @@ async def dispatch(worker: Worker, kinds: Sequence[Kind], *, started: Callable[[
     if worker.storage.dialect != "postgresql":
         raise UsageError(f"{worker.storage.name} is a file, which one process works on at a time; name a server")
     with journaling(worker) as writer:
-        shared = replace(worker, writer=writer, given_back=_given_back)
+        shared, troubles = replace(worker, writer=writer, given_back=_given_back), _Troubles()
         async with anyio.create_task_group() as runs:
-            runs.start_soon(_sweeping, shared)
-            takers = [_Taker(shared, kind, runs) for kind in kinds]
+            runs.start_soon(_sweeping, shared, troubles)
+            takers = [_Taker(shared, kind, runs, troubles) for kind in kinds]
             for taker in takers:
                 await runs.start(taker.take)
             started()
@@ -97,16 +98,47 @@ def _given_back(connection: "Connection", owner: "Owner") -> None:
     enqueue(connection, owner.execution_id)
 
 
-async def _sweeping(worker: Worker) -> None:
+@dataclass(slots=True)
+class _Troubles:
+    """Tells of each trouble once in a while, whoever and how many have it."""
+
+    _told: dict[str, float] = field(default_factory=dict)
+
+    def tell(self, trouble: str) -> None:
+        """Tell of a trouble, unless that was done a moment ago."""
+        now = time.monotonic()
+        self._told = {said: at for said, at in self._told.items() if now - at < _SAID_AGAIN}
+        if trouble not in self._told:
+            self._told[trouble] = now
+            LOG.warning("%s", trouble)
+
+
+async def _sweeping(worker: Worker, troubles: _Troubles) -> None:
+    """Look again and again for what has no job.
+
+    When the server has been away, those who were cut off from it are given the time to say that they are alive.
+    """
+    away = False
     while True:
         try:
+            if away:
+                await anyio.to_thread.run_sync(_reach, worker.storage)
+                LOG.warning("%s can be used again", worker.storage.name)
+                away = False
+                await worker.clock.sleep(worker.lease.seconds)
             found = await anyio.to_thread.run_sync(sweep, worker.storage, worker.clock)
         except StorageError as error:
-            LOG.warning("the queue could not be looked through: %s", error)
+            troubles.tell(str(error))
+            away = True
         else:
             if found:
                 LOG.info("%d executions had no job and were given one", len(found))
-        await worker.clock.sleep(SWEEP_EVERY)
+        await worker.clock.sleep(_CONNECT_AGAIN if away else SWEEP_EVERY)
+
+
+def _reach(storage: Storage) -> None:
+    with storage.inspect():
+        pass
 
 
 class _Taker:
@@ -115,20 +147,22 @@ class _Taker:
     What it runs belongs to `runs` and not to the queue's own worker: when the queue is lost, work goes on.
     """
 
-    def __init__(self, worker: Worker, kind: Kind, runs: TaskGroup) -> None:
-        self._worker, self._kind, self._runs = worker, kind, runs
+    def __init__(self, worker: Worker, kind: Kind, runs: TaskGroup, troubles: _Troubles) -> None:
+        self._worker, self._kind, self._runs, self._troubles = worker, kind, runs, troubles
         self._places = anyio.Semaphore(kind.at_once)
 
     async def take(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Take jobs until this is cancelled, over as many connections as it takes."""
         while True:
+            connector = QueueConnector(self._worker.storage)
             try:
-                async with self._app().open_async() as app:
+                await connector.reach()
+                async with self._app(connector).open_async() as app:
                     task_status.started()
                     task_status = anyio.TASK_STATUS_IGNORED
                     await self._work(app)
             except (ProcrastinateException, psycopg.Error, OSError) as error:
-                LOG.warning("the queue cannot be reached: %s", error)
+                self._troubles.tell(f"the queue cannot be reached ({_reason(error)}); it is tried again")
             await self._worker.clock.sleep(_CONNECT_AGAIN)
 
     async def _work(self, app: App) -> None:
@@ -139,6 +173,8 @@ class _Taker:
                 install_signal_handlers=False,
                 fetch_job_polling_interval=_LOOK_EVERY,
                 shutdown_graceful_timeout=0,
+                update_heartbeat_interval=SILENT / 3,
+                stalled_worker_timeout=SILENT,
                 delete_jobs="always",
             )
         )
@@ -150,17 +186,8 @@ class _Taker:
                 await asyncio.wait([work], timeout=_FAREWELL)
             raise
 
-    def _app(self) -> App:
-        url = self._worker.storage.engine.url.set(drivername="postgresql")
-        app = App(
-            connector=PsycopgConnector(
-                conninfo=url.render_as_string(hide_password=False),
-                kwargs={"options": f"-c search_path={QUEUE}"},
-                min_size=1,
-                max_size=4,
-                timeout=_PATIENCE,
-            )
-        )
+    def _app(self, connector: QueueConnector) -> App:
+        app = App(connector=connector)
         app.task(name=self._kind.workflow_type, queue=self._kind.queue)(self._job)
         return app
 
@@ -174,10 +201,11 @@ class _Taker:
         try:
             async with self._places:
                 await self._look_after(organization_id, execution_id)
-        except (StateError, FencedError) as error:
-            LOG.info("nothing to do: %s", error)  # another worker has it, or it was ended meanwhile
+        except (StateError, FencedError, UsageError) as error:
+            LOG.info("nothing to do: %s", error)  # another worker has it, or it was ended or deleted meanwhile
         except StorageError as error:
-            LOG.warning("execution %s is left for later: %s", execution_id, error)
+            LOG.info("execution %s is left for later", execution_id)
+            self._troubles.tell(str(error))
         finally:
             done.set()
 
@@ -208,6 +236,12 @@ class _Taker:
             return True
         await anyio.to_thread.run_sync(_postpone, self._worker, suspended)
         return False
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what is behind an error: Procrastinate's own says no more than that there was one."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _standing(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> tuple[Execution, bool]:

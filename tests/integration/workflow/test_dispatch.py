@@ -1,6 +1,6 @@
 """Workers on a server: real processes, a real queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from sqlalchemy import text, update
@@ -47,6 +47,12 @@ def at_work(storage: Storage, execution_id: ExecutionId) -> bool:
     return any(event.type == "activity.completed" for event in events_of(storage, execution_id))
 
 
+def owner(storage: Storage, execution_id: ExecutionId, candidates: Sequence[WorkerProcess]) -> WorkerProcess:
+    """Return the worker that runs an execution."""
+    name = execution(storage, execution_id).lease_owner or ""
+    return next(one for one in candidates if name.endswith(f":{one.pid}"))
+
+
 def forget(storage: Storage, execution_id: ExecutionId) -> None:
     """Let an execution be one that nobody has looked at for a minute."""
     long_ago = timestamp(clock_of(storage).now() - 60)
@@ -77,14 +83,13 @@ def test_what_is_queued_is_run_once_and_leaves_no_job(server_storage: Storage) -
 def test_what_a_killed_worker_had_is_run_elsewhere_when_its_lease_has_run_out(
     server_storage: Storage, slow_model: FakeModelProcess
 ) -> None:
-    with WorkerProcess(server_storage.url, LEASE, environment=KEY) as first:
+    with workers(2, server_storage.url, LEASE, environment=KEY) as both:
         one = queue(server_storage, "annals", paragraphs=30, model=asking(slow_model))
         until(lambda: at_work(server_storage, one))
-        with WorkerProcess(server_storage.url, LEASE, environment=KEY):
-            first.kill()
-            expired = seconds_of(execution(server_storage, one).lease_expires_at or "")
-            until(lambda: execution(server_storage, one).epoch == 2)
-            until_ended(server_storage, [one])
+        owner(server_storage, one, both).kill()
+        expired = seconds_of(execution(server_storage, one).lease_expires_at or "")
+        until(lambda: execution(server_storage, one).epoch == 2)
+        until_ended(server_storage, [one])
     (recovered,) = [event for event in events_of(server_storage, one) if event.type == "execution.recovered"]
     assert 0 <= seconds_of(recovered.created_at) - expired < SWEEP_EVERY + 2
     assert execution(server_storage, one).status is Status.COMPLETED
@@ -93,12 +98,11 @@ def test_what_a_killed_worker_had_is_run_elsewhere_when_its_lease_has_run_out(
 def test_a_worker_that_is_told_to_stop_hands_its_work_over_at_once(
     server_storage: Storage, slow_model: FakeModelProcess
 ) -> None:
-    with WorkerProcess(server_storage.url, environment=KEY) as first:
+    with workers(2, server_storage.url, environment=KEY) as both:
         one = queue(server_storage, "annals", paragraphs=30, model=asking(slow_model))
         until(lambda: at_work(server_storage, one))
-        with WorkerProcess(server_storage.url, environment=KEY):
-            assert first.stop() < 2
-            until_ended(server_storage, [one])
+        assert owner(server_storage, one, both).stop() < 2
+        until_ended(server_storage, [one])
     found = execution(server_storage, one)
     assert (found.status, found.epoch, found.recovery_count) == (Status.COMPLETED, 2, 0)
 
