@@ -5,10 +5,10 @@
 Run it from the repository's root. Raw is one connection to an SQLite file (WAL, synchronous FULL), or to a PostgreSQL,
 that commits one row of as many bytes as an activity and its event take, in the same run and the same place. Extraction
 runs over a generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU
-time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work on the
-machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal costs
-CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them. `--peers` adds DBOS, where this Python
-has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
+time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work
+on the machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal
+costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them. `--peers` adds DBOS, where this
+Python has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
 """
 
 import argparse

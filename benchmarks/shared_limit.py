@@ -4,10 +4,10 @@
 
 Run it from the repository's root. Workers have more to do than the limit allows, against a fake model in a process of
 its own that answers after 200 ms and notes when each request came; where it may, it takes precedence over other
-processes, since a provider does not suffer from what this machine has to do. The busiest minute is the most that any
-60 seconds hold; what is used of the limit is the mean of all the minutes after the first. Questions are those that the
-workers put to the database, as it counts them itself. What one costs is measured beside it, by how many grants count: eight workers
-at their limit have about 350. Without `--db` a server of its own is started, with fsync on.
+processes, since a provider does not suffer from what this machine has to do. The busiest minute is the most that any 60
+seconds hold; what is used of the limit is the mean of all the minutes after the first. Questions are those that the
+workers put to the database, as it counts them itself. What one costs is measured beside it, by how many grants count:
+eight workers at their limit have about 350. Without `--db` a server of its own is started, with fsync on.
 """
 
 import argparse
