@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+TOGETHER := --numprocesses auto --dist loadfile
 
 .PHONY: help setup demo test test-all lint format lock clean
 
@@ -34,10 +35,10 @@ lint: setup
 	$(BIN)/lint-imports --no-logo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
 
 test-all: lint
-	$(BIN)/python -m pytest -m "heavy or not heavy"
+	$(BIN)/python -m pytest $(TOGETHER) -m "heavy or not heavy"
 
 format: setup
 	$(BIN)/ruff check --fix .

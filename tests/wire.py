@@ -21,6 +21,14 @@ class _Way:
     left: int | None = None
 
 
+@dataclass(slots=True)
+class _Late:
+    """What a client had sent when it was cut, and the connection on which the server has not got it yet."""
+
+    server: socket.socket
+    data: bytes
+
+
 class Wire:
     """Forwards connections, one byte as good as the other. A context manager; `url` is what a client connects to."""
 
@@ -35,6 +43,8 @@ class Wire:
         self._lock = threading.Lock()
         self._ways = {TO_SERVER: _Way(), TO_CLIENT: _Way()}
         self._open: list[socket.socket] = []
+        self._holding = False
+        self._late: list[_Late] = []
         self.away = 0
         """Connections that are refused before the next one is taken; below zero all of them are."""
         self.refused = 0
@@ -61,6 +71,21 @@ class Wire:
         """Cut every connection when so many more bytes have passed one way."""
         with self._lock:
             self._ways[way].left = count
+
+    def hold_next(self) -> None:
+        """Cut the next connection that sends something, and keep what it sent, and the server's end, for later."""
+        self._holding = True
+
+    def deliver(self) -> int:
+        """Let the server have what was kept, and return how many connections' that was when it has answered."""
+        late, self._late = self._late, []
+        for one in late:
+            one.server.sendall(one.data)
+            one.server.shutdown(socket.SHUT_WR)
+            while one.server.recv(1 << 16):
+                pass
+            one.server.close()
+        return len(late)
 
     def passed(self) -> dict[str, int]:
         """Return the bytes that have passed each way since this was last asked."""
@@ -99,11 +124,25 @@ class Wire:
     def _forward(self, source: socket.socket, target: socket.socket, way: str) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
+                if self._holding and way == TO_SERVER:
+                    self._hold(source, target, data)
+                    break
                 allowed = self._allowed(way, len(data))
                 target.sendall(data[:allowed])
                 if allowed < len(data):
                     break
         self.cut()
+
+    def _hold(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        """Keep all that a client sends at once; it waits for an answer then."""
+        self._holding = False
+        client.settimeout(0.2)
+        with suppress(TimeoutError):
+            while more := client.recv(1 << 16):
+                data += more
+        with self._lock:
+            self._open.remove(server)
+        self._late.append(_Late(server, data))
 
     def _allowed(self, way: str, count: int) -> int:
         with self._lock:

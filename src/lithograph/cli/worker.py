@@ -2,8 +2,10 @@
 
 import gc
 import logging
+import os
 import signal
 from dataclasses import replace
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -30,6 +32,9 @@ _LOOK_EVERY: Final = 0.4
 _PATIENCE: Final = 30.0
 """Seconds that whatever is done waits for a server that cannot be reached."""
 
+_GRACE: Final = 8.0
+"""Seconds after which a worker that was told to stop ends, whatever it waits for: deployments kill it after ten."""
+
 
 def worker(
     db: Annotated[str, typer.Option("--db", metavar="URL", help="The server: postgresql://USER@HOST/NAME.")],
@@ -54,15 +59,24 @@ def worker(
     _log_plainly()
     asking = Asking(concurrency, requests_per_minute, tokens_per_minute, prices)
     models = asking.models()
+    ending = Timer(_GRACE, _end)
+    ending.daemon = True
     with open_storage(db, create=False, patience=_PATIENCE) as storage, working(storage, lease_seconds) as ready:
         models.share(storage)
-        anyio.run(_work, ready, models, executions)
+        anyio.run(_work, ready, models, executions, ending)
+    ending.cancel()
     tell("stopped; what was in work is given back")
     gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
     return ExitCode.COMPLETED
 
 
-async def _work(ready: "Worker", models: "Models", executions: int) -> None:
+def _end() -> None:
+    """End at once, where the server is away: there is nobody to give anything back to."""
+    tell("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
+    os._exit(ExitCode.FAILED)
+
+
+async def _work(ready: "Worker", models: "Models", executions: int, ending: Timer) -> None:
     import anyio
 
     from lithograph.durable.listen import listening
@@ -84,6 +98,8 @@ async def _work(ready: "Worker", models: "Models", executions: int) -> None:
                 tasks.start_soon(take, tasks.cancel_scope)
                 async for _ in told:
                     tasks.cancel_scope.cancel()
+                    if not ending.is_alive():
+                        ending.start()
     finally:
         with anyio.CancelScope(shield=True):
             await models.aclose()

@@ -1,6 +1,8 @@
 """The response cache: answers that were paid for, by the hash of everything that was asked."""
 
-from typing import Protocol
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
 
 import anyio.to_thread
 from sqlalchemy import select
@@ -10,6 +12,9 @@ from lithograph.durable.writes import CacheRow, Owner, Write
 from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import response_cache
+
+_AT_ONCE: Final = 500
+"""Keys in one look-up, at most."""
 
 
 class ResponseCache(Protocol):
@@ -27,31 +32,47 @@ class ResponseCache(Protocol):
 class StoredResponses:
     """A `ResponseCache` in the database. An answer is committed in the transaction of the next result, or before.
 
-    The keys are read once: most questions of a new document are new, and need no look at the database to know it.
+    What is asked while a look-up is under way goes into the next: however many questions are prepared at once, and
+    however much an organisation has asked before, it is one query after the other, each for some keys. Used on one
+    loop.
     """
 
     def __init__(self, storage: Storage, writer: JournalWriter, owner: Owner) -> None:
         self._storage, self._writer, self._owner = storage, writer, owner
-        self._keys: set[str] | None = None
+        self._asked: dict[str, asyncio.Future[str | None]] = {}
+        self._looking: asyncio.Task[None] | None = None
 
     async def get(self, key: str) -> str | None:
-        """Return the answer under `key`, or None."""
-        if self._keys is None:
-            self._keys = await anyio.to_thread.run_sync(self._known)
-        return await anyio.to_thread.run_sync(self._get, key) if key in self._keys else None
+        """Return the answer under `key`, or None. Raises `StorageError`."""
+        found = self._asked.get(key)
+        if found is None:
+            found = self._asked[key] = asyncio.get_running_loop().create_future()
+        if self._looking is None:
+            # A task of its own, so that nobody waits in vain when whoever asked first is cancelled.
+            self._looking = asyncio.create_task(self._look())
+        return await asyncio.shield(found)
 
-    def _known(self) -> set[str]:
-        c = response_cache.c
-        with self._storage.read(self._owner.organization_id) as connection:
-            mine = c.organization_id == self._owner.organization_id
-            return set(connection.execute(select(c.key).where(mine)).scalars())
+    async def _look(self) -> None:
+        try:
+            while self._asked:
+                asked = {key: self._asked.pop(key) for key in list(self._asked)[:_AT_ONCE]}
+                try:
+                    found = await anyio.to_thread.run_sync(self._found, list(asked))
+                except Exception as error:  # it belongs to those who asked
+                    for answer in asked.values():
+                        answer.set_exception(error)
+                        answer.exception()  # whoever asked may have been cancelled meanwhile
+                else:
+                    for key, answer in asked.items():
+                        answer.set_result(found.get(key))
+        finally:
+            self._looking = None
 
-    def _get(self, key: str) -> str | None:
+    def _found(self, keys: Sequence[str]) -> Mapping[str, str]:
         c = response_cache.c
-        mine = (c.organization_id == self._owner.organization_id) & (c.key == key)
+        mine = (c.organization_id == self._owner.organization_id) & c.key.in_(keys)
         with self._storage.read(self._owner.organization_id) as connection:
-            found: str | None = connection.execute(select(json_text(c.response)).where(mine)).scalar()
-        return found
+            return {row[0]: row[1] for row in connection.execute(select(c.key, json_text(c.response)).where(mine))}
 
     def put(self, key: str, response: str) -> None:
         """Keep an answer."""

@@ -10,8 +10,8 @@
 
 Journal, events, signals and graph go with their execution, in the same transaction. A transaction deletes some hundreds
 of executions, fewer where their journals are long, so that nobody who writes waits for long: a worker may be at work
-meanwhile, on a file too, since what has ended is nobody's. Each walk goes through an index once, by `created_at` or by
-key, so that what stays is not looked at again for every transaction.
+meanwhile, on a file too, since what has ended is nobody's. What goes is looked for beforehand, thousands at a time, and
+looked at again by its keys when it is locked.
 
 A moment lies a day back at least. What is given once more counts as given now after half a day (`workflow.materials`),
 so a document that an execution is being started for is never too old to stay.
@@ -20,7 +20,6 @@ so a document that an execution is being started for is never too old to stay.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Column, Table, delete, func, select, true
@@ -40,6 +39,8 @@ DAY: Final = 86_400.0
 """Seconds."""
 _CENTURY: Final = 36_525 * DAY
 
+_LOOKED_FOR_AT_ONCE: Final = 20_000
+"""Executions that are looked for by one query, which takes as long as the table is."""
 _EXECUTIONS_AT_ONCE: Final = 200
 _EVENTS_AT_ONCE: Final = 20_000
 """Events that the executions of one transaction have, about: they tell how much else there is of each."""
@@ -112,8 +113,10 @@ class _Going:
 
     def batches(self) -> "Select[str]":
         """The batches that may go, if all that they have may."""
-        one = workflow_execution
-        return select(one.c.id).where(self.may(one), _is_batch(one)).order_by(one.c.id)
+        one, part, listed = workflow_execution, workflow_execution.alias(), batch_document.alias()
+        begun = one.c.id.in_(select(part.c.parent_id).where(part.c.parent_id.is_not(None)))
+        named = one.c.id.in_(select(listed.c.batch_id))
+        return select(one.c.id).where(self.may(one), begun | named).order_by(one.c.id)
 
     def staying(self, batch_id: ExecutionId) -> "tuple[Select[str], Select[str]]":
         """What a batch has and what may not go: by its own word, and by the batch's list."""
@@ -123,25 +126,18 @@ class _Going:
         named = named.where(listed.c.batch_id == batch_id, ~self.may(part)).limit(1)
         return begun, named
 
-    def singles(self) -> "ColumnElement[bool]":
-        """The executions that may go, are no batch, and belong to none that is there."""
-        one, batch, listed = workflow_execution, workflow_execution.alias(), batch_document.alias()
-        begun = select(batch.c.id).where(batch.c.id == one.c.parent_id)
-        named = select(listed.c.batch_id).where(listed.c.execution_id == one.c.id)
-        return self.may(one) & ~begun.exists() & ~named.exists() & ~_is_batch(one)
-
-    def all(self, batches: Sequence[ExecutionId]) -> "ColumnElement[bool]":
-        """The executions that are singles once these batches are gone, and those batches."""
-        one, batch, listed = workflow_execution, workflow_execution.alias(), batch_document.alias()
-        begun = select(batch.c.id).where(batch.c.id == one.c.parent_id, batch.c.id.not_in(batches))
-        named = select(listed.c.batch_id).where(listed.c.execution_id == one.c.id, listed.c.batch_id.not_in(batches))
-        return self.may(one) & ~begun.exists() & ~named.exists() & (one.c.id.in_(batches) | ~_is_batch(one))
-
-
-def _is_batch(one: "FromClause") -> "ColumnElement[bool]":
-    part, listed = workflow_execution.alias(), batch_document.alias()
-    begun = select(part.c.id).where(part.c.parent_id == one.c.id)
-    return begun.exists() | select(listed.c.position).where(listed.c.batch_id == one.c.id).exists()
+    def singles(self, gone: Sequence[ExecutionId] = ()) -> "ColumnElement[bool]":
+        """The executions that may go, are no batch, and belong to none that is there once some are `gone`."""
+        # Each of these is an anti-join for the planner, which a disjunction of them would not be.
+        one, other, listed = workflow_execution, workflow_execution.alias(), batch_document.alias()
+        has_batch = select(other.c.id).where(other.c.id == one.c.parent_id)
+        is_named = select(listed.c.position).where(listed.c.execution_id == one.c.id)
+        if gone:
+            has_batch = has_batch.where(other.c.id.not_in(gone))
+            is_named = is_named.where(listed.c.batch_id.not_in(gone))
+        has_begun = select(other.c.id).where(other.c.parent_id == one.c.id)
+        has_named = select(listed.c.position).where(listed.c.batch_id == one.c.id)
+        return self.may(one) & ~has_batch.exists() & ~is_named.exists() & ~has_begun.exists() & ~has_named.exists()
 
 
 def prune(storage: Storage, organization_id: OrganizationId, wanted: Retention, clock: Clock) -> Pruned:
@@ -158,9 +154,13 @@ def prunable(storage: Storage, organization_id: OrganizationId, wanted: Retentio
     going = _going(organization_id, wanted, clock)
     with storage.read(organization_id) as connection:
         batches = [one for one in _batches(connection, going) if _whole(connection, going, one)]
-    goes, status = going.all(batches), workflow_execution.c.status
-    ended = select(status, func.count()).where(goes).group_by(status).order_by(status)
-    unused = [_unused(going, material, ~goes).subquery() for material in _MATERIALS]
+    c = workflow_execution.c
+    # As sets of ids: a condition with "or" or "not in" would be looked at anew for every row.
+    either = select(c.id).where(going.singles(batches)).union_all(select(c.id).where(c.id.in_(batches))).subquery()
+    goes = c.id.in_(select(either.c.id))
+    stays = c.id.in_(select(c.id).where(c.organization_id == organization_id).except_(select(either.c.id)))
+    ended = select(c.status, func.count()).where(goes).group_by(c.status).order_by(c.status)
+    unused = [_unused(going, material, stays).subquery() for material in _MATERIALS]
     old = select(response_cache.c.key).where(going.old(response_cache)).subquery()
     with storage.read(organization_id) as connection:
         executions = {Status(one): count for one, count in connection.execute(ended)}
@@ -191,10 +191,10 @@ def _prune_executions(storage: Storage, going: _Going) -> Mapping[Status, int]:
         batches = _batches(connection, going)
     for batch in batches:
         gone.update(_prune_batch(storage, going, batch))
-    page, last = _prune_singles(storage, going, None)
-    while last is not None:
-        gone.update(page)
-        page, last = _prune_singles(storage, going, last)
+    for page in _singles(storage, going):
+        with transaction(storage, going.organization_id, Transaction.PRUNE) as connection:
+            found = _locked(connection, going, page, going.singles())
+            gone.update(_delete_executions(connection, found))
     return dict(sorted(gone.items()))
 
 
@@ -220,27 +220,27 @@ def _prune_batch(storage: Storage, going: _Going, batch_id: ExecutionId) -> list
         return _delete_executions(connection, found)
 
 
-_Place = tuple[str, ExecutionId]
-"""Where a walk through executions stands: `created_at` and id."""
-
-
-def _prune_singles(storage: Storage, going: _Going, last: _Place | None) -> tuple[list[Status], _Place | None]:
-    """Delete the next executions; return what they were, and where they end, None when there were no more."""
+def _singles(storage: Storage, going: _Going) -> Iterator[Sequence[ExecutionId]]:
+    """Yield the executions that go by themselves, as many at a time as one transaction should delete."""
     c = workflow_execution.c
-    query = select(c.created_at, c.id, c.last_seq).where(going.singles())
-    if last is not None:
-        at, execution_id = last
-        query = query.where(c.created_at >= at, (c.created_at > at) | (c.id > execution_id))
-    with storage.read(going.organization_id) as connection:
-        rows = connection.execute(query.order_by(c.created_at, c.id).limit(_EXECUTIONS_AT_ONCE)).all()
-    if not rows:
-        return [], None
-    events = accumulate(row.last_seq for row in rows)
-    taken = rows[: max(1, sum(total <= _EVENTS_AT_ONCE for total in events))]
-    with transaction(storage, going.organization_id, Transaction.PRUNE) as connection:
-        found = _locked(connection, going, [row.id for row in taken], going.singles())
-        gone = _delete_executions(connection, found)
-    return gone, (taken[-1].created_at, taken[-1].id)
+    query = select(c.created_at, c.id, c.last_seq).where(going.singles()).order_by(c.created_at, c.id)
+    later: ColumnElement[bool] = true()
+    while True:
+        with storage.read(going.organization_id) as connection:
+            rows = connection.execute(query.where(later).limit(_LOOKED_FOR_AT_ONCE)).all()
+        if not rows:
+            return
+        page: list[ExecutionId] = []
+        events = 0
+        for row in rows:
+            events += row.last_seq
+            if page and (len(page) >= _EXECUTIONS_AT_ONCE or events > _EVENTS_AT_ONCE):
+                yield page
+                page, events = [], row.last_seq
+            page.append(ExecutionId(row.id))
+        yield page
+        at, last = rows[-1].created_at, rows[-1].id
+        later = (c.created_at >= at) & ((c.created_at > at) | (c.id > last))
 
 
 def _locked(

@@ -19,7 +19,7 @@ from lithograph.errors import StorageError
 from lithograph.resilience.alarm import Now
 from lithograph.resilience.window import MINUTE, Tally, Use
 
-LATE: Final = 2.5
+LATE: Final = 2.0
 """Seconds that a request is on its way at most. Where answers take longer, each of these costs 1/60 of the limit."""
 _SPACING: Final = 0.5
 """Seconds from one question to the next, in the long run."""

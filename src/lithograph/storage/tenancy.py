@@ -28,8 +28,8 @@ _WRITE: Final = _READ + ", set_config('idle_in_transaction_session_timeout', '15
 _BRIEF: Final = _WRITE + ", set_config('transaction_timeout', '15s', true)"
 """In a pipeline the server does not know that it waits for its client; it can end such a transaction since 17."""
 
-ACT_FOR, ACT_BRIEFLY_FOR = (form.format(app=APP, setting=SETTING, organization="%s") for form in (_WRITE, _BRIEF))
-"""For psycopg, with the organisation as their parameter; the latter for a server from 17 on."""
+ACT_FOR, ACT_BRIEFLY_FOR = (form.format(app=APP, setting=SETTING, organization="$1") for form in (_WRITE, _BRIEF))
+"""With the organisation as their parameter; the latter for a server from 17 on."""
 
 _FOR_READING, _FOR_WRITING = (
     text(form.format(app=APP, setting=SETTING, organization=":organization")) for form in (_READ, _WRITE)

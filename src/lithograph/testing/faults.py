@@ -65,6 +65,7 @@ class FaultProxy:
         self._server: asyncio.Server | None = None
         self._open: dict[_Connection, asyncio.Task[None]] = {}
         self._refusing = False
+        self._refused = 0
         self._delay = 0.0
         self._at_most: int | None = None
 
@@ -100,6 +101,11 @@ class FaultProxy:
     def connections(self) -> int:
         """How many connections there are."""
         return self._call(lambda: len(self._open))
+
+    @property
+    def refused(self) -> int:
+        """How many connections were refused so far."""
+        return self._call(lambda: self._refused)
 
     def cut(self) -> int:
         """Cut every connection there is, with whatever is under way, and return how many those were."""
@@ -140,6 +146,7 @@ class FaultProxy:
         connection = _Connection((writer,), self._drawn())
         task = asyncio.current_task()
         if task is None or self._refusing:
+            self._refused += 1
             connection.reset()
             return
         self._open[connection] = task

@@ -12,7 +12,10 @@ from lithograph.storage.open import Storage
 from lithograph.storage.tenancy import QUEUE
 
 _PATIENCE: Final = 5.0
-"""Seconds to wait for a connection, and to try to write that a job is done."""
+"""Seconds to try to write that a job is done, and to wait for a connection to be made."""
+
+_POOLED: Final = 2.0
+"""Seconds to wait for a connection of the pool. It makes lost ones anew, but waits longer after each try."""
 
 _AGAIN: Final = 0.5
 """Seconds between two tries."""
@@ -35,45 +38,61 @@ class QueueConnector(PsycopgConnector):
     another: a job whose end could not be written belongs to a worker that is no more, and is tidied away.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, patience: float = _PATIENCE) -> None:
         url = storage.engine.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
+        self._options = {
+            "options": f"-c search_path={QUEUE}",
+            "application_name": "lithograph queue",
+            "connect_timeout": round(_PATIENCE),
+            **_ALIVE,
+        }
+        self._patience = patience
+        self._broken = False
+        """Whether connections of the pool have been lost."""
         self._lost: ConnectorException | None = None
         super().__init__(
-            conninfo=self._conninfo,
-            kwargs={"options": f"-c search_path={QUEUE}", "application_name": "lithograph queue", **_ALIVE},
-            min_size=1,
-            max_size=_CONNECTIONS,
-            timeout=_PATIENCE,
+            conninfo=self._conninfo, kwargs=self._options, min_size=1, max_size=_CONNECTIONS, timeout=_POOLED
         )
 
     async def reach(self) -> None:
-        """Return when the server takes connections; raises `psycopg.Error` when it does not now.
-
-        The pool tries again by itself, but waits longer each time.
-        """
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, connect_timeout=round(_PATIENCE))
-        await connection.close()
+        """Return when the server takes connections; raises `psycopg.Error` when it does not now."""
+        await (await self._new()).close()
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
         """Do what may be done twice: end a job, show that a worker is alive, or that it is gone."""
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + self._patience
         while True:
             self._check()
             try:
-                await super().execute_query_async(query, **arguments)
+                await self._execute(query, arguments)
             except ConnectorException as error:
                 cause = error.__cause__
                 if isinstance(cause, psycopg.errors.RaiseException):
                     return  # there is no such job any more
                 if not isinstance(cause, psycopg.OperationalError):
                     raise
+                self._broken = True
                 if time.monotonic() > until:
                     self._lost = error
                     raise
             else:
                 return
             await anyio.sleep(_AGAIN)
+
+    async def _execute(self, query: LiteralString, arguments: dict[str, Any]) -> None:
+        if not self._broken:
+            await super().execute_query_async(query, **arguments)
+            return
+        try:
+            async with await self._new() as connection:
+                await connection.execute(query, self._wrap_json(arguments))
+        except psycopg.Error as error:
+            raise ConnectorException from error
+
+    async def _new(self) -> "psycopg.AsyncConnection[Any]":
+        options: dict[str, Any] = self._options
+        return await psycopg.AsyncConnection.connect(self._conninfo, **options)
 
     async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
         """Do what is done once: take a job."""

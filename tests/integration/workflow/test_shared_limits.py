@@ -1,13 +1,20 @@
 """Limits of a minute that processes share through a real server, asked from threads while calls wait."""
 
 import random
+import sys
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from time import monotonic
 
 import anyio
+import msgspec
 import pytest
 from sqlalchemy import Connection, create_engine, make_url, text
 from tests.builders import ONTOLOGY
+from tests.journals import until
+from tests.limited_process import Assignment
 from tests.postgres import Server
 from tests.shared_minute import demand
 
@@ -54,14 +61,6 @@ def key() -> str:
     return f"key {random.random()}"
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Return when the condition has come true."""
-    end = monotonic() + DEADLINE
-    while not condition():
-        assert monotonic() < end, "what was waited for did not come"
-        await anyio.sleep(0.01)
-
-
 async def test_processes_that_ask_at_the_same_time_are_not_granted_the_same(storage: Storage, key: str) -> None:
     granted = list[Grant]()
 
@@ -74,21 +73,46 @@ async def test_processes_that_ask_at_the_same_time_are_not_granted_the_same(stor
     assert sorted(grant.requests for grant in granted) == [0] * 7 + [10]
 
 
+@contextmanager
+def busy(administrator: Connection, key: str) -> Iterator[Callable[[], bool]]:
+    """Keep the server from answering questions about a key; give what tells whether one is waiting."""
+    lock, waiting = {"key": key}, text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    administrator.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), lock)
+    try:
+        yield lambda: administrator.execute(waiting).scalar_one() == 1
+    finally:
+        administrator.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), lock)
+
+
 async def test_who_is_cancelled_while_the_server_does_not_answer_need_not_wait_for_it(
     storage: Storage, administrator: Connection, key: str
 ) -> None:
     """What it would have been granted is there for its next question."""
     allowance = ServerAllowance(storage, key, Terms(10, None))
-    lock = {"key": key}
     with anyio.fail_after(DEADLINE):
-        administrator.execute(text("SELECT pg_advisory_lock(hashtextextended(:key, 0))"), lock)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(allowance.take, demand(10, known=0))
-            blocked = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            await until(lambda: administrator.execute(blocked).scalar_one() == 1)
-            tasks.cancel_scope.cancel()
-        administrator.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), lock)
+        with busy(administrator, key) as asked:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(allowance.take, demand(10, known=0))
+                await until(asked)
+                tasks.cancel_scope.cancel()
         assert (await allowance.take(demand(10, known=0))).requests == 10
+
+
+async def test_the_time_that_an_answer_takes_is_taken_off_a_lease(
+    storage: Storage, administrator: Connection, key: str
+) -> None:
+    allowance, granted = ServerAllowance(storage, key, Terms(10, None)), list[Grant]()
+
+    async def ask() -> None:
+        granted.append(await allowance.take(demand(10)))
+
+    with anyio.fail_after(DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            with busy(administrator, key) as asked:
+                tasks.start_soon(ask)
+                await until(asked)
+                waiting = monotonic()
+    assert granted[0].until <= waiting + allowance.terms.lasts
 
 
 async def test_a_server_that_cannot_be_reached_is_an_error_that_the_limiter_waits_out(storage: Storage) -> None:
@@ -163,3 +187,24 @@ async def test_in_a_file_a_process_has_its_limits_for_itself(sqlite_storage: Sto
     (provider,) = found._asks.providers
     assert provider.limiter._shared is None
     await models.aclose()
+
+
+async def test_processes_that_ask_as_fast_as_they_can_keep_within_every_minute(storage: Storage, key: str) -> None:
+    """Real processes, clocks and threads; a minute of 2 seconds. Each process prints when its calls began."""
+    minute, limit = 2.0, 40
+    given = msgspec.json.encode(Assignment(storage.url, key, limit, minute, seconds=5.0)).decode()
+    printed = list[bytes]()
+
+    async def run() -> None:
+        child = await anyio.run_process([sys.executable, "-m", "tests.limited_process", given], stderr=None)
+        printed.append(child.stdout)
+
+    with anyio.fail_after(3 * DEADLINE):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(run)
+    each = [msgspec.json.decode(began, type=list[float]) for began in printed]
+    began = sorted(chain(*each))
+    assert all(each), "everybody had a part of it"
+    assert max(bisect_left(began, start + minute) - number for number, start in enumerate(began)) <= limit
+    assert len(began) > limit, "and when it was over, of the next one"

@@ -24,6 +24,7 @@ from tests.journals import (
     new,
     seen,
 )
+from tests.journals import finished as end
 from tests.postgres import Server
 from tests.wire import TO_CLIENT, TO_SERVER, Wire
 
@@ -35,6 +36,7 @@ from lithograph.durable.commit_postgres import PostgresCommit
 from lithograph.durable.crashpoints import Moment, Transaction
 from lithograph.durable.executions import Lease
 from lithograph.durable.journal import JournalWriter
+from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityRow, ActivityStatus, CacheRow, EventRow, Owner, Write
 from lithograph.errors import FencedError, StorageError
 from lithograph.storage.open import Storage, open_storage
@@ -123,6 +125,66 @@ def test_cut_after_any_byte_a_group_is_committed_once(storage: Storage, wire: Wi
     check(storage, owners, names)
 
 
+@pytest.mark.parametrize("after", [0, 1])
+def test_what_reaches_the_server_when_it_was_done_again_changes_nothing(
+    after: int, storage: Storage, wire: Wire, commit: PostgresCommit
+) -> None:
+    """Sent, but not read by the server before the client gave the connection up: at once, or one group later."""
+    owners = [claimed(storage, CLOCK), claimed(storage, CLOCK, new("two"))]
+    names = ["first", "late", *(f"more/{number}" for number in range(after))]
+    commit(group(owners, names[0]))
+    wire.hold_next()
+    for name in names[1:]:
+        assert commit(group(owners, name)) == [None] * 4
+    assert wire.deliver() == 1
+    check(storage, owners, names)
+    assert commit(group(owners, "last")) == [None] * 4
+    check(storage, owners, [*names, "last"])
+
+
+def test_what_was_spent_and_reaches_the_server_late_is_booked_once(
+    storage: Storage, wire: Wire, commit: PostgresCommit
+) -> None:
+    """Without an event nothing tells that it was committed: so it must not matter how often it was."""
+    owner = claimed(storage, CLOCK)
+    commit([result(owner, "first")])
+    for tokens in (10, 20, 30):
+        if tokens == 20:
+            wire.hold_next()
+        assert commit([Write(owner, spent=Usage(1, tokens))]) == [None]
+    assert wire.deliver() == 1
+    assert seen(storage, owner.execution_id).spent_tokens == account_of(storage, ORGANIZATION).spent.tokens == 30
+
+
+def test_an_execution_that_was_changed_behind_its_owner_is_fenced_and_the_others_are_not(
+    storage: Storage, commit: PostgresCommit
+) -> None:
+    """The owner knows how the rows were, and sends its writes along with that."""
+    mine, lost, ended = (claimed(storage, CLOCK, new(name)) for name in ("mine", "lost", "ended"))
+    owners = [mine, lost, ended]
+    assert commit([result(owner, "first") for owner in owners]) == [None] * 3
+    overtaken(storage, lost)
+    assert end(storage, ended, Status.COMPLETED, timestamp(CLOCK.now()))
+    verdicts = commit([result(owner, "second") for owner in owners])
+    assert [type(verdict) for verdict in verdicts] == [type(None), FencedError, FencedError]
+    assert commit([result(mine, "third")]) == [None]
+    assert activities(storage, mine.execution_id).keys() == {"first", "second", "third"}
+    for owner in (lost, ended):
+        assert activities(storage, owner.execution_id).keys() == {"first"}
+
+
+def test_an_execution_that_is_claimed_again_by_the_same_process_goes_on(
+    storage: Storage, commit: PostgresCommit
+) -> None:
+    before = claimed(storage, CLOCK)
+    assert commit([result(before, "first")]) == [None]
+    now = executions.claim(storage, ORGANIZATION, before.execution_id, Lease("w1", sole=True), CLOCK)
+    verdicts = commit([result(before, "stale"), result(now, "second")])
+    assert [type(verdict) for verdict in verdicts] == [FencedError, type(None)]
+    assert activities(storage, now.execution_id).keys() == {"first", "second"}
+    assert all(gapless(events(storage, now.execution_id)))
+
+
 @pytest.mark.parametrize("point", [BEFORE, INSIDE, AFTER])
 def test_terminated_at_a_crash_point_a_group_is_committed_once(
     point: str, storage: Storage, commit: PostgresCommit, at_crash_points: AtCrashPoints, postgres: Server
@@ -172,10 +234,13 @@ def overtaken(storage: Storage, owner: Owner) -> None:
     executions.claim(storage, ORGANIZATION, owner.execution_id, Lease("w2", sole=True), CLOCK)
 
 
+@pytest.mark.parametrize("known", [False, True])
 def test_who_claims_while_a_group_is_committed_waits_for_it(
-    storage: Storage, commit: PostgresCommit, postgres: Server
+    known: bool, storage: Storage, commit: PostgresCommit, postgres: Server
 ) -> None:
     owner = claimed(storage, CLOCK)
+    if known:  # how the row is, since this process wrote it last
+        commit([result(owner, "before")])
     administrator = postgres.administrator(str(storage.engine.url.database))
     with ThreadPoolExecutor(2) as pool, psycopg.connect(administrator, autocommit=True) as connection:
         trigger(connection, "PERFORM pg_advisory_xact_lock(1)")
@@ -187,7 +252,8 @@ def test_who_claims_while_a_group_is_committed_waits_for_it(
         connection.execute("SELECT pg_advisory_unlock(1)")
         assert committed.result(DEADLINE) == [None]
         taken.result(DEADLINE)
-    assert kinds(storage, owner.execution_id)[1:] == ["activity.completed", "more", "execution.recovered"]
+    written = ["activity.completed", "more"] * (1 + known)
+    assert kinds(storage, owner.execution_id)[1:] == [*written, "execution.recovered"]
     assert all(gapless(events(storage, owner.execution_id)))
 
 
@@ -346,11 +412,13 @@ def test_who_is_frozen_inside_loses_its_transaction_and_another_can_take_over(
     def freeze(passed: str) -> None:
         if passed == INSIDE:
             at_crash_points(lambda _: None)
-            connection = commit._connection()
-            limit = "transaction_timeout" if connection.info.server_version >= 170000 else IDLE
-            assert connection.execute(f"SHOW {limit}").fetchone() == ("15s",)
+            pipeline = commit._connected()
+            limit = "transaction_timeout" if pipeline.server_version >= 170000 else IDLE
+            pipeline.send(f"SHOW {limit}")
+            assert pipeline.sync()[-1] == [["15s"]]
             for milliseconds in (0, 1):  # a limit that runs is not changed
-                connection.execute(f"SET LOCAL {limit} = {milliseconds}")
+                pipeline.send(f"SET LOCAL {limit} = {milliseconds}")
+                pipeline.sync()
             executions.claim(storage, ORGANIZATION, owner.execution_id, Lease("w2", sole=True), CLOCK)
 
     at_crash_points(freeze)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import anyio
 import pytest
 from sqlalchemy import Connection
-from tests.clocks import VirtualClock
+from tests.clocks import VirtualClock, settle
 from tests.limited import Calls
 from tests.postgres import Server
 from tests.shared_minute import Minute, connected, demand
@@ -127,6 +127,25 @@ async def test_what_a_lease_holds_must_be_begun_in_time(minute: Minute, clock: V
         await calls.add(10)
         assert (calls.began, len(minute.asked)) == ([0, 1, 2, 3], asked + 1)
         calls.cancel_all()
+
+
+async def test_a_permit_that_comes_too_late_to_be_used_is_not_used(minute: Minute, clock: VirtualClock) -> None:
+    """This process was held up before the call could begin: it asks anew, and nobody passes the call."""
+    limiter = minute.limiter(1)
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(limiter, clock, tasks)
+        await calls.add(10)
+        await calls.add(10, 10)
+        calls.permits[0].release()
+        clock.time = 1.9
+        await settle()
+        assert (calls.times, len(minute.asked)) == ([(0, 0.0), (1, 1.9)], 2)
+        calls.permits[1].release()
+        clock.time = 10.0
+        await settle()
+        assert (calls.times[2:], minute.asked[2:]) == ([(2, 10.0)], [10.0])
+        calls.cancel_all()
+    assert (limiter.running, limiter.queued) == (0, 0)
 
 
 async def test_while_the_server_is_away_calls_wait_and_nothing_fails(minute: Minute, clock: VirtualClock) -> None:

@@ -47,6 +47,8 @@ def test_a_name_that_means_two_things_in_a_document_says_nothing_of_either() -> 
     two = [entity("Ann Rook", "Rook"), entity("Bob Rook", "Rook")]
     assert together(two, [entity("Rook")]) == []
     assert together(two, [entity("Bob Rook", "Rook")]) == [{"0.1", "1.0"}]
+    assert together(two, [entity("Rook")], [entity("Rook")]) == [{"1.0", "2.0"}]
+    assert together([entity("Ann"), entity("Ann")], [entity("Ann")], [entity("Ann")]) == [{"1.0", "2.0"}]
 
 
 def test_a_chain_of_aliases_does_not_bring_together_what_a_document_keeps_apart() -> None:

@@ -10,6 +10,8 @@ from lithograph.errors import UsageError
 from lithograph.testing.chaos.work import KEY
 from lithograph.testing.workers import WorkerProcess
 
+_TROUBLES: Final = 10
+"""With so many of them, a worker that does not begin ends it all."""
 _USUAL: Final = ("working as ", "stopped;")
 _TRACEBACK: Final = "Traceback (most recent call last)"
 
@@ -122,6 +124,8 @@ class Crew:
         try:
             worker.start()
         except UsageError as error:
+            if len(self.troubles) >= _TROUBLES:
+                raise
             self._gone(place, f"worker {place.number}: {error}")
 
     def _gone(self, place: Place, trouble: str = "") -> None:

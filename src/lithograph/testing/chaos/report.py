@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from lithograph.testing.chaos.plan import ChaosPlan, Disturbance
 from lithograph.testing.chaos.scene import Tally
+
+_SHOWN: Final = 30
+"""Faults that are shown, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +66,5 @@ class ChaosReport:
         said = [about, *(f"{name:<14}{value}" for name, value in rows.items())]
         if not self.faults:
             return [*said, "nothing lost, doubled, swapped or stuck; every result as undisturbed"]
-        return [*said, *(f"FAULT  {fault}" for fault in self.faults), *self.evidence]
+        more = [f"and {len(self.faults) - _SHOWN} more"] if len(self.faults) > _SHOWN else []
+        return [*said, *(f"FAULT  {fault}" for fault in self.faults[:_SHOWN]), *more, *self.evidence]

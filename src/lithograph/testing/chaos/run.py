@@ -41,6 +41,8 @@ _TIDY: Final = 30.0
 """Seconds after the last execution within which the queue must be empty: a dead worker's jobs are kept for a while."""
 _AT_FIRST: Final = 0.6
 """The share of the documents that is there from the beginning; the others come one by one."""
+_UNTIL: Final = 0.75
+"""The share of the time in which they have come."""
 _SHOWN: Final = 3
 """Executions whose events are shown when something is wrong with them."""
 
@@ -126,7 +128,7 @@ class _Run:
             self._submit(piece, clock)
         rest = list(waiting)
         for number, piece in enumerate(rest):
-            at = self.plan.seconds * 0.6 * (number + 1) / (len(rest) + 1)
+            at = self.plan.seconds * _UNTIL * (number + 1) / (len(rest) + 1)
             self.scene.after(at, partial(self._submit, piece, clock))
 
     def _submit(self, piece: Piece, clock: Clock) -> None:

@@ -24,6 +24,9 @@ SPARED_FROM: Final = POISON_LIMIT - 3
 _UNSURE: Final = 0.5
 """Seconds after which an answer that a worker was given is written, while its server is there."""
 
+_AGAIN, _FIND = 0.2, 4.0
+"""Seconds between two looks for somebody to disturb, and for how long there are some."""
+
 _LOSE: Final = """
 DELETE FROM lithograph_queue.procrastinate_jobs WHERE id IN (
     SELECT id FROM lithograph_queue.procrastinate_jobs ORDER BY md5(id::text || %s) LIMIT (
@@ -100,10 +103,15 @@ class Scene:
     def _later(self, seconds: float, what: Callable[[], None]) -> None:
         self.after(self.elapsed + seconds, what)
 
-    def _disturb(self, disturbance: Disturbance) -> None:
+    def _disturb(self, disturbance: Disturbance, since: float | None = None) -> None:
+        """Do one thing; where there is nobody to do it to, wait for somebody."""
         done = _HOW[disturbance](self)
         if done is None:
-            self.tally.spared += 1
+            since = since or self.elapsed
+            if self.elapsed < since + _FIND:
+                self._later(_AGAIN, lambda: self._disturb(disturbance, since))
+            else:
+                self.tally.spared += 1
             return
         self.tally.done[disturbance] += 1
         self._tell(f"{self.elapsed:6.1f} s  {disturbance}{done and f': {done}'}")
@@ -201,10 +209,11 @@ class Scene:
         return f"{changed} of them"
 
     def _somebody(self) -> Place | None:
-        """Return where somebody may die: nobody whose executions have been recovered too often."""
+        """Return where somebody may die: who has calls in flight, and no execution that was recovered too often."""
 
         def fit(place: Place) -> bool:
-            return place.worker is not None and self._recovered.get(str(place.worker.pid), 0) < SPARED_FROM
+            often = place.worker is None or self._recovered.get(str(place.worker.pid), 0) >= SPARED_FROM
+            return not often and self._model.unkept(time.monotonic(), place.key) > 0
 
         return self._crew.anybody(self._chance, fit)
 

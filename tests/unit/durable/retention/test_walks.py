@@ -99,7 +99,7 @@ def test_no_walk_goes_through_a_table_without_an_index(sqlite_storage: Storage) 
     going = retention._Going(ORGANIZATION, timestamp(NOW), MONTH.statuses)
     walks = [
         select(workflow_execution.c.id).where(going.singles()).order_by(workflow_execution.c.created_at),
-        select(workflow_execution.c.id).where(going.all([ExecutionId("a")])),
+        select(workflow_execution.c.id).where(going.singles([ExecutionId("a")])),
         going.batches(),
         *going.staying(ExecutionId("a")),
         *(retention._unused(going, material, true()) for material in retention._MATERIALS),
@@ -108,7 +108,7 @@ def test_no_walk_goes_through_a_table_without_an_index(sqlite_storage: Storage) 
         for walk in walks:
             sql = str(walk.compile(connection.engine, compile_kwargs={"literal_binds": True}))
             steps = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
-            assert [step for step in steps if step.startswith("SCAN")] == []
+            assert [step for step in steps if step.startswith("SCAN") and "INDEX" not in step] == []
 
 
 def test_one_that_a_batch_is_being_made_of_just_now_stays(postgres: Server) -> None:

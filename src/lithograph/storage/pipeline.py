@@ -1,0 +1,92 @@
+"""Prepared statements of one connection, sent together and answered together: what a commit of the journal is made of.
+
+The driver's own pipeline does the same for some five times as much work of this process.
+"""
+
+import select
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.pq.abc import PGresult
+
+_READ: Final = select.POLLIN
+_READ_OR_WRITE: Final = select.POLLIN | select.POLLOUT
+
+
+class Pipeline:
+    """Takes a connection for good: nothing else may be done with it. Used by one thread at a time.
+
+    A statement names its parameters `$1`, `$2`, ... All are sent as text, and a NUL, which the server cannot hold, as a
+    replacement character.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection  # it must live as long as what is used of it
+        self._driver = connection.pgconn
+        self._names: dict[str, bytes] = {}
+        self._sent = 0
+        self._poll = select.poll()
+        self._driver.enter_pipeline_mode()
+
+    @property
+    def server_version(self) -> int:
+        """The server's version, as 170004 for 17.4."""
+        return self._driver.server_version
+
+    def send(self, statement: str, *parameters: str | None) -> None:
+        """Queue a statement; whether it succeeds is told by `sync`."""
+        name = self._names.get(statement)
+        if name is None:
+            name = self._names[statement] = f"lithograph_{len(self._names)}".encode()
+            self._driver.send_prepare(name, statement.encode())
+            self._sent += 1
+        self._driver.send_query_prepared(name, [_encoded(parameter) for parameter in parameters])
+        self._sent += 1
+
+    def sync(self) -> Sequence[Sequence[Sequence[str | None]]]:
+        """Return the rows that each statement since the last `sync` gave, when all of them are done.
+
+        Raises `psycopg.Error` for the first that failed, after which no other was done, or when the connection is lost.
+        """
+        from psycopg.errors import error_from_result
+        from psycopg.pq import ExecStatus
+
+        self._driver.pipeline_sync()
+        while self._driver.flush():
+            self._wait(_READ_OR_WRITE)
+            self._driver.consume_input()
+        results, self._sent = [self._result() for _ in range(self._sent)], 0
+        self._result()  # of the synchronisation itself
+        for result in results:
+            if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+                raise error_from_result(result, encoding="utf-8")
+        return [_rows(result) for result in results]
+
+    def _result(self) -> "PGresult":
+        while True:
+            while self._driver.is_busy():
+                self._wait(_READ)
+                self._driver.consume_input()
+            result = self._driver.get_result()
+            if result is not None:  # nothing comes between two statements
+                return result
+
+    def _wait(self, events: int) -> None:
+        self._poll.register(self._driver.socket, events)
+        self._poll.poll()
+
+
+def _encoded(value: str | None) -> bytes | None:
+    if value is None:
+        return None
+    return (value.replace("\0", "\ufffd") if "\0" in value else value).encode()
+
+
+def _rows(result: "PGresult") -> Sequence[Sequence[str | None]]:
+    columns = range(result.nfields)
+    return [
+        [None if (value := result.get_value(row, column)) is None else value.decode() for column in columns]
+        for row in range(result.ntuples)
+    ]
