@@ -5,13 +5,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 TOGETHER := --numprocesses auto --dist loadfile
 
-.PHONY: help setup demo test test-all lint format lock clean
+.PHONY: help setup demo test test-all chaos lint format lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      extract a graph from the bundled document, offline"
 	@echo "make test      the whole check, some minutes"
 	@echo "make test-all  the check and the heavy tests"
+	@echo "make chaos     kill, freeze and cut off workers and their server for three minutes, and compare the results"
 	@echo "make format    format and fix the code"
 	@echo "make lock      pin the newest versions anew"
 
@@ -39,6 +40,9 @@ test: lint
 
 test-all: lint
 	$(BIN)/python -m pytest $(TOGETHER) -m "heavy or not heavy"
+
+chaos: setup
+	$(BIN)/python -m lithograph.testing.chaos
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -9,9 +9,11 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from tests.postgres import Server
 
 from lithograph.cli.app import run
 from lithograph.models.prices import PriceTable
+from lithograph.testing.workers import WorkerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -143,6 +145,24 @@ def test_the_page_about_organisations_works_from_its_first_line_to_its_last(
             if words[:2] == ["key", "create"]:
                 key_id = f"key_{out.split('_')[1]}"
     assert (demo / "acme.ttl").read_bytes().startswith(b"@prefix")
+
+
+def test_the_commands_about_workers_work(demo: Path, postgres: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    """They are typed as they stand, with a server in the place of the page's."""
+    (demo / "contracts").mkdir()
+    (demo / "contracts" / "Ann.txt").write_text("Ann Rook was born in Dunholm.")
+    (demo / "company.ttl").write_bytes((demo / "lithograph-demo" / "ontology.ttl").read_bytes())
+    lines = [line for block in blocks(ROOT / "docs/how-to/workers.md", "console") for line in block.splitlines()]
+    assert len(lines) >= 3
+    with postgres.database() as url:
+        for line in lines:
+            words = [url if "://" in word else word for word in shlex.split(line.removeprefix("$ litho "))]
+            if words[0] == "worker":
+                with WorkerProcess(url, options=tuple(words[words.index(url) + 1 :])) as worker:
+                    worker.stop()
+                assert worker.status == 0, worker.said
+            else:
+                assert run(words) == 0, capfd.readouterr().err
 
 
 def litho(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -71,8 +71,9 @@ class StoredResponses:
     def _found(self, keys: Sequence[str]) -> Mapping[str, str]:
         c = response_cache.c
         mine = (c.organization_id == self._owner.organization_id) & c.key.in_(keys)
-        with self._storage.read(self._owner.organization_id) as connection:
-            return {row[0]: row[1] for row in connection.execute(select(c.key, json_text(c.response)).where(mine))}
+        query = select(c.key, json_text(c.response)).where(mine)
+        rows = self._storage.ask(self._owner.organization_id, lambda connection: connection.execute(query).all())
+        return {row[0]: row[1] for row in rows}
 
     def put(self, key: str, response: str) -> None:
         """Keep an answer."""

@@ -360,7 +360,8 @@ def unfinished(connection: "Connection", organization_id: OrganizationId, now: s
     """Return the running executions of an organisation that no live worker has, oldest first."""
     c = workflow_execution.c
     dead = or_(c.lease_owner.is_(None), c.lease_expires_at.is_(None), c.lease_expires_at < now)
-    query = select(c.id).where(c.organization_id == organization_id, c.status == Status.RUNNING, dead)
+    going = c.completed_at.is_(None) & (c.status == Status.RUNNING)
+    query = select(c.id).where(c.organization_id == organization_id, going, dead)
     return [ExecutionId(found) for found in connection.execute(query.order_by(c.created_at, c.id)).scalars()]
 
 

@@ -114,8 +114,8 @@ class Context:
         return signal.payload
 
     def _take(self, name: str) -> signals.Signal | None:
-        with self.storage.read(self.owner.organization_id) as connection:
-            return signals.first(connection, self.owner, name)
+        first = partial(signals.first, owner=self.owner, name=name)
+        return self.storage.ask(self.owner.organization_id, first)
 
 
 Workflow = Callable[[Context], Awaitable[Outcome]]
@@ -209,9 +209,9 @@ def journaling(worker: Worker) -> Iterator[JournalWriter]:
 def _load(storage: Storage, owner: Owner) -> dict[str, Finished]:
     c = workflow_activity.c
     done = (c.execution_id == owner.execution_id) & (c.status == ActivityStatus.COMPLETED)
-    with storage.read(owner.organization_id) as connection:
-        rows = connection.execute(select(c.activity_name, c.input_hash, json_text(c.result)).where(done))
-        return {name: Finished(key, result) for name, key, result in rows}
+    query = select(c.activity_name, c.input_hash, json_text(c.result)).where(done)
+    rows = storage.ask(owner.organization_id, lambda connection: connection.execute(query).all())
+    return {name: Finished(key, result) for name, key, result in rows}
 
 
 class _Run:
@@ -295,9 +295,9 @@ class _Run:
         self._stop(Outcome(Status.SUSPENDED, {"reason": reason, "waiting_for": _waits_for(blocked)}))
 
     def _signals(self) -> list[signals.Signal]:
-        with self._worker.storage.read(self._owner.organization_id) as connection:
-            known = {signal.id for signal in self._heeded}
-            return [signal for signal in signals.waiting(connection, self._owner) if signal.id not in known]
+        waiting = self._worker.storage.ask(self._owner.organization_id, partial(signals.waiting, owner=self._owner))
+        known = {signal.id for signal in self._heeded}
+        return [signal for signal in waiting if signal.id not in known]
 
     def _stop(self, outcome: Outcome) -> None:
         self._asked = outcome

@@ -1,18 +1,18 @@
 """Opening a database: a URL in, a `Storage` out, its folder, file and schema made or brought up to date on the way."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from lithograph.domain.ids import OrganizationId
-from lithograph.errors import UsageError
+from lithograph.errors import StorageError, UsageError
 from lithograph.storage.failures import translated
 from lithograph.storage.revision import HEAD, revision_of
 from lithograph.storage.sqlite import BEGIN, journal_mode, set_query_only, sqlite_engine
@@ -24,6 +24,7 @@ BUSY_TIMEOUT: Final = 5.0
 _AGAIN: Final = 0.2
 """Seconds between two tries to reach a server."""
 
+T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
 
 _FORMS = "write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
@@ -83,6 +84,21 @@ class Storage:
                     yield connection
             finally:
                 set_query_only(connection, False)
+
+    def ask(self, organization_id: OrganizationId, question: Callable[[Connection], T]) -> T:
+        """Return what `question` finds on a connection as `read` gives it.
+
+        It is asked again, for `patience` seconds, when the connection is lost: that makes no difference.
+        """
+        until = time.monotonic() + self.patience
+        while True:
+            try:
+                with self.read(organization_id) as connection:
+                    return question(connection)
+            except StorageError:
+                if self.dialect == "sqlite" or time.monotonic() >= until:
+                    raise
+                time.sleep(_AGAIN)
 
     @contextmanager
     def write(self, organization_id: OrganizationId) -> Iterator[Connection]:

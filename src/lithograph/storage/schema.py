@@ -148,10 +148,17 @@ workflow_execution = Table(
     UniqueConstraint("organization_id", "id"),  # what belongs to an execution refers to both
     UniqueConstraint("organization_id", "workflow_type", "idempotency_key"),
     Index(None, "organization_id", "created_at"),
-    Index(None, "organization_id", "status", "created_at"),
     Index(
         "ix_workflow_execution_own_created_at",
         "organization_id",
+        "created_at",
+        sqlite_where=column("parent_id").is_(None),
+        postgresql_where=column("parent_id").is_(None),
+    ),
+    Index(
+        "ix_workflow_execution_own_status_created_at",
+        "organization_id",
+        "status",
         "created_at",
         sqlite_where=column("parent_id").is_(None),
         postgresql_where=column("parent_id").is_(None),

@@ -68,6 +68,7 @@ class FaultProxy:
         self._refused = 0
         self._delay = 0.0
         self._at_most: int | None = None
+        self._answers = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,11 +112,14 @@ class FaultProxy:
         """Cut every connection there is, with whatever is under way, and return how many those were."""
         return self._call(self._cut)
 
-    def cut_after(self, at_most: int | None) -> None:
+    def cut_after(self, at_most: int | None, *, answers: bool = False) -> None:
         """Cut every connection, present and future, after a number of bytes from 1 to `at_most`, drawn for each of
-        them, both directions counted; None ends that.
+        them; None ends that.
+
+        Both directions count, or with `answers` only what comes back: then something was asked and perhaps done, and it
+        is the answer that is lost.
         """
-        self._call(lambda: self._limit(at_most))
+        self._call(lambda: self._limit(at_most, answers))
 
     def refuse(self, refusing: bool = True) -> None:
         """Reset new connections as soon as they are made, or stop doing so; those there are stay."""
@@ -134,8 +138,8 @@ class FaultProxy:
         self._refusing = self._refusing if refusing is None else refusing
         self._delay = self._delay if delay is None else delay
 
-    def _limit(self, at_most: int | None) -> None:
-        self._at_most = at_most
+    def _limit(self, at_most: int | None, answers: bool) -> None:
+        self._at_most, self._answers = at_most, answers
         for connection in self._open:
             connection.left = self._drawn()
 
@@ -166,15 +170,18 @@ class FaultProxy:
         else:
             answers, target = await asyncio.open_connection(*self._target)
         connection.writers += (target,)
-        await asyncio.gather(self._pass(connection, reader, target), self._pass(connection, answers, writer))
+        await asyncio.gather(
+            self._pass(connection, reader, target, answer=False), self._pass(connection, answers, writer, answer=True)
+        )
 
     async def _pass(
-        self, connection: "_Connection", reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, connection: "_Connection", reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answer: bool
     ) -> None:
         while data := await reader.read(_PIECE):
             if self._delay:
                 await asyncio.sleep(self._delay)
-            allowed = connection.allowed(len(data))
+            counts = answer or not self._answers
+            allowed = connection.allowed(len(data)) if counts else len(data)
             writer.write(data[:allowed])
             await writer.drain()
             if allowed < len(data):

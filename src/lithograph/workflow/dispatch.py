@@ -112,20 +112,26 @@ class _Troubles:
             self._told[trouble] = now
             LOG.warning("%s", trouble)
 
+    def end(self, said: str) -> None:
+        """Tell that they are over: the next one is told of at once."""
+        self._told.clear()
+        LOG.warning("%s", said)
+
 
 async def _sweeping(worker: Worker, troubles: _Troubles) -> None:
     """Look again and again for what has no job.
 
-    When the server has been away, those who were cut off from it are given the time to say that they are alive.
+    When the server has been away, those who were cut off from it are given the time to say that they are alive: they do
+    so three times in a lease.
     """
     away = False
     while True:
         try:
             if away:
                 await anyio.to_thread.run_sync(_reach, worker.storage)
-                LOG.warning("%s can be used again", worker.storage.name)
+                troubles.end(f"{worker.storage.name} can be used again")
                 away = False
-                await worker.clock.sleep(worker.lease.seconds)
+                await worker.clock.sleep(worker.lease.seconds / 2)
             found = await anyio.to_thread.run_sync(sweep, worker.storage, worker.clock)
         except StorageError as error:
             troubles.tell(str(error))

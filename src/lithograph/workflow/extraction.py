@@ -200,7 +200,7 @@ class _Extraction:
 
     async def workflow(self, context: Context) -> Outcome:
         """Run the pipeline through the journal."""
-        self.tracker.watch(context.writer)
+        await anyio.to_thread.run_sync(self.tracker.watch, context.writer)
         async with self._asking(context) as (extractor, settings):
             pipeline = ExtractionPipeline(self._ontology, extractor, settings)
             self._prepared()
@@ -236,8 +236,10 @@ class _Extraction:
 
     def _scope(self, context: Context, notices: Notices) -> Scope:
         storage, owner = self._worker.storage, self._owner
-        with storage.read(owner.organization_id) as connection:
-            execution = executions.get(connection, self._document.organization_id, ExecutionId(owner.execution_id))
+        mine = partial(
+            executions.get, organization_id=owner.organization_id, execution_id=ExecutionId(owner.execution_id)
+        )
+        execution = storage.ask(owner.organization_id, mine)
         return Scope(
             budgets_of(self._worker, execution, self._given.limits, owner, context.writer),
             self._worker.outage_patience,

@@ -72,5 +72,4 @@ class Tracker:
 def _last_percent(storage: Storage, owner: Owner) -> float:
     c = workflow_event.c
     highest = select(func.max(c.payload["percent"].as_float())).where(c.execution_id == owner.execution_id)
-    with storage.read(owner.organization_id) as connection:
-        return connection.execute(highest).scalar() or 0.0
+    return storage.ask(owner.organization_id, lambda connection: connection.execute(highest).scalar()) or 0.0

@@ -13,16 +13,18 @@ from tests.postgres import Server
 from tests.queued import events_of, execution, jobs, queue, until, until_ended
 
 from lithograph.domain.ids import ExecutionId
+from lithograph.durable.clock import timestamp
 from lithograph.durable.database_clock import clock_of
 from lithograph.durable.queue import sweep
 from lithograph.durable.status import Status
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
 from lithograph.testing.faults import FaultProxy, target_of
-from lithograph.testing.workers import WorkerProcess
+from lithograph.testing.workers import WorkerProcess, workers
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.queue_connector import QueueConnector
 
+LEASE = 6.0
 KEY = {"OPENAI_API_KEY": "test"}
 END_JOB = "SELECT procrastinate_finish_job_v1(%(job_id)s, 'succeeded', true)"
 
@@ -80,6 +82,23 @@ def test_a_run_that_is_cut_off_for_a_while_goes_on_as_if_nothing_had_been(
     completed = [event for event in events_of(server_storage, one) if event.type == "activity.completed"]
     assert slow_model.stats().requests == len(completed)
     assert all("cannot be" in line or "can be used again" in line for line in said), said
+
+
+@pytest.mark.heavy
+def test_nobody_takes_over_what_is_alive_when_the_server_was_away_for_longer_than_a_lease(
+    server_storage: Storage, wire: FaultProxy, slow_model: FakeModelProcess
+) -> None:
+    clock = clock_of(server_storage)
+    with workers(2, wire.url(server_storage.url), LEASE, "--concurrency=2", environment=KEY):
+        one = annals(server_storage, slow_model)
+        until(lambda: at_work(server_storage, one))
+        wire.refuse()
+        wire.cut()
+        until(lambda: (execution(server_storage, one).lease_expires_at or "") < timestamp(clock.now()))
+        wire.refuse(False)
+        until_ended(server_storage, [one])
+    found = execution(server_storage, one)
+    assert (found.status, found.epoch, found.recovery_count) == (Status.COMPLETED, 1, 0)
 
 
 def test_a_worker_that_lost_its_queue_takes_jobs_again(server_storage: Storage, wire: FaultProxy) -> None:

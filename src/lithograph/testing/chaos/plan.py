@@ -47,9 +47,9 @@ _WEIGHTS: Final = {
 _CRASHES: Final = 2
 _QUIET: Final = 0.15
 """The share of the time, at its end, in which nothing is disturbed any more."""
-_EVERY: Final = 3.5
+_EVERY: Final = 2.5
 """Seconds between two disturbances, on average."""
-_RATE: Final = 2.4
+_RATE: Final = 2.6
 """Paragraphs for each second: enough to do until the disturbances end."""
 
 
@@ -60,7 +60,7 @@ class ChaosPlan:
     makes at once. Without `schedule` what is done when is drawn from the seed.
     """
 
-    seconds: float = 150.0
+    seconds: float = 130.0
     seed: int = 0
     workers: int = 4
     executions: int = 40

@@ -22,6 +22,8 @@ class ChaosReport:
     completed: int
     recoveries: Sequence[int]
     """Of every execution."""
+    given_back: int
+    """Times that an execution was given back before its end, and taken again."""
     needed: int
     """Calls to the model that undisturbed runs make."""
     served: int
@@ -54,7 +56,7 @@ class ChaosReport:
             f"{done[Disturbance.REFUSE]} times refused, {done[Disturbance.SLOW]} times slow",
             "queue": f"{tally.jobs_lost} jobs deleted, {tally.jobs_doubled} doubled",
             "recoveries": f"{sum(self.recoveries)}, at most {max(self.recoveries, default=0)} of one execution; "
-            f"{tally.spared} disturbances found nobody to disturb",
+            f"{self.given_back} times given back and taken again; {tally.spared} disturbances found nobody to disturb",
             "calls": f"{self.served} for {self.needed}: {self.paid_again} paid again, at most {tally.excused} in "
             "flight at deaths, freezes and losses of the server",
             "warnings": f"{self.warnings} lines from workers",

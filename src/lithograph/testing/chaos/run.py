@@ -111,6 +111,7 @@ class _Run:
             seconds,
             sum(one.status is Status.COMPLETED for one in executions),
             [one.recovery_count for one in executions],
+            sum(max(0, one.epoch - 1 - one.recovery_count) for one in executions),
             self.needed,
             served,
             self.crew.started,

@@ -174,10 +174,12 @@ class Scene:
 
     def _drip(self) -> str | None:
         self._excuse(None)
-        bytes_, seconds = self._chance.choice((300, 3_000, 30_000, 300_000)), self._chance.uniform(0.5, 3)
-        self._wire.cut_after(bytes_)
+        answers = self._chance.random() < 0.5
+        bytes_ = self._chance.choice((600, 3_000) if answers else (300, 3_000, 30_000, 300_000))
+        seconds = self._chance.uniform(0.5, 3)
+        self._wire.cut_after(bytes_, answers=answers)
         self._later(seconds, lambda: self._wire.cut_after(None))
-        return f"each connection within {bytes_} bytes, for {seconds:.1f} s"
+        return f"each connection within {bytes_} bytes{' of answers' if answers else ''}, for {seconds:.1f} s"
 
     def _refuse(self) -> str | None:
         self._excuse(None)

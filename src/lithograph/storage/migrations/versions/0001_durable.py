@@ -107,7 +107,6 @@ def _execution() -> None:
     )
     for columns in (
         ["organization_id", "created_at"],
-        ["organization_id", "status", "created_at"],
         ["parent_id", "status"],
     ):
         op.create_index("_".join(["ix_workflow_execution", *columns]), "workflow_execution", columns)

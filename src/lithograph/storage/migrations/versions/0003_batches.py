@@ -38,13 +38,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_batch_document_execution_id", "batch_document", ["execution_id"])
     alone = sa.column("parent_id").is_(None)
-    op.create_index(
-        "ix_workflow_execution_own_created_at",
-        "workflow_execution",
-        ["organization_id", "created_at"],
-        sqlite_where=alone,
-        postgresql_where=alone,
-    )
+    for columns in (["created_at"], ["status", "created_at"]):
+        op.create_index(
+            "_".join(["ix_workflow_execution_own", *columns]),
+            "workflow_execution",
+            ["organization_id", *columns],
+            sqlite_where=alone,
+            postgresql_where=alone,
+        )
     op.create_table(
         "api_key",
         sa.Column("organization_id", Key, nullable=False),
