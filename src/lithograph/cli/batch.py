@@ -140,16 +140,15 @@ def _queue(session: "BatchSession", storage: "Storage", whole: "BatchPlan", mode
     import anyio
 
     from lithograph.cli.batch_progress import watching_batch
-    from lithograph.durable.queue import enqueue, enqueue_unended
+    from lithograph.durable.queue import enqueue_unended
     from lithograph.durable.status import Status
-    from lithograph.service.workspace import Workspace
     from lithograph.workflow.batch_start import start_batch
 
     place = session.place
     with working(storage, session.lease_seconds) as worker, watching_batch(plain=session.plain) as watch:
         work = partial(start_batch, worker, whole, place.organization_id, named=models, checked=False)
         batch = anyio.run(partial(work, told=watch.listed, then=enqueue_unended))
-    workspace = Workspace(storage, place.organization_id, wake=lambda connection, one: enqueue(connection, one.id))
+    workspace = place.workspace(storage)
     if batch.status.retriable:
         batch = workspace.retry(batch.id)
     elif batch.status is Status.SUSPENDED:

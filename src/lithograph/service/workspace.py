@@ -15,6 +15,7 @@ from lithograph.durable.events import Event, events_after, follow
 from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Bell
 from lithograph.durable.lookup import find
+from lithograph.durable.queue import enqueue_unended
 from lithograph.durable.retention import Pruned, Retention
 from lithograph.durable.status import Status
 from lithograph.errors import UsageError
@@ -62,15 +63,16 @@ class Workspace:
         organization_id: OrganizationId,
         *,
         clock: Clock | None = None,
-        wake: Wake = leave,
+        wake: Wake | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         """`clock` is the database's unless another is given. `wake` is called, in the transaction that lets it, with
-        every execution that can go on now and that nobody runs.
+        every execution that can go on now and that nobody runs; unless another is given, a server's gets a job.
         """
         self.storage, self.organization_id = storage, organization_id
         self.clock = clock or clock_of(storage)
-        self._control = Control(storage, organization_id, self.clock, wake, lease_seconds)
+        usual = leave if storage.dialect == "sqlite" else enqueue_unended
+        self._control = Control(storage, organization_id, self.clock, usual if wake is None else wake, lease_seconds)
 
     def execution(self, given: str) -> Execution:
         """Return an execution."""
