@@ -85,15 +85,15 @@ class Storage:
             finally:
                 set_query_only(connection, False)
 
-    def ask(self, organization_id: OrganizationId, question: Callable[[Connection], T]) -> T:
-        """Return what `question` finds on a connection as `read` gives it.
+    def ask(self, organization_id: OrganizationId | None, question: Callable[[Connection], T]) -> T:
+        """Return what `question` finds on a connection as `read` gives it, or `inspect` where there is no organisation.
 
         It is asked again, for `patience` seconds, when the connection is lost: that makes no difference.
         """
         until = time.monotonic() + self.patience
         while True:
             try:
-                with self.read(organization_id) as connection:
+                with self.read(organization_id) if organization_id else self.inspect() as connection:
                     return question(connection)
             except StorageError:
                 if self.dialect == "sqlite" or time.monotonic() >= until:
@@ -186,8 +186,7 @@ def is_current(storage: Storage) -> bool:
     with storage.translated():
         if storage.dialect == "sqlite" and journal_mode(storage.engine) != "wal":
             return False
-    with storage.inspect(patience=storage.patience) as connection:
-        return revision_of(connection, storage.name) == HEAD
+    return storage.ask(None, lambda connection: revision_of(connection, storage.name)) == HEAD
 
 
 def _parse(url: str) -> URL:

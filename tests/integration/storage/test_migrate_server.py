@@ -1,5 +1,6 @@
 """Making the schema on a server, by users who may do it, more or less."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,9 +28,9 @@ OTHER = OrganizationId("other")
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def fresh() -> Iterator[Server]:
     """A server on which nobody has made anything yet."""
-    with started(tmp_path_factory.mktemp("postgres")) as url:
+    with started(Path(tempfile.mkdtemp(prefix="lithograph-fresh-"))) as url:
         made = Server(url)
         made.execute(
             f"CREATE ROLE {OWNER} LOGIN PASSWORD '{OWNER}'",
@@ -185,7 +186,7 @@ def check_schema(storage: Storage) -> None:
     claimed(storage, SetClock())
 
 
-def test_two_databases_of_one_server_share_the_roles(fresh: Server, database: str, tmp_path: Path) -> None:
+def test_two_databases_of_one_server_share_the_roles(fresh: Server, database: str) -> None:
     open_storage(url_of(fresh)).close()
     fresh.execute("CREATE DATABASE another")
     try:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from tests.journals import ORGANIZATION
 from tests.postgres import Server
 from tests.queued import events_of, execution, jobs, queue, until, until_ended
 
@@ -17,6 +18,7 @@ from lithograph.durable.clock import timestamp
 from lithograph.durable.database_clock import clock_of
 from lithograph.durable.queue import sweep
 from lithograph.durable.status import Status
+from lithograph.errors import StorageError
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
 from lithograph.testing.faults import FaultProxy, target_of
@@ -199,3 +201,25 @@ async def test_a_connector_that_has_given_up_fails_at_once(server_storage: Stora
             with pytest.raises(ConnectorException):
                 await call("SELECT 1")
         await connector.close_async()
+
+
+@pytest.mark.parametrize("patience", [0.0, 20.0])
+def test_what_is_read_is_read_again_when_its_connection_is_lost(
+    server_storage: Storage, wire: FaultProxy, patience: float
+) -> None:
+    asked: list[int] = []
+
+    def question(connection: Connection) -> int:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            wire.cut()
+        found: int = connection.execute(text("SELECT 7")).scalar_one()
+        return found
+
+    with open_storage(wire.url(server_storage.url), patience=patience) as far:
+        if patience:
+            assert far.ask(ORGANIZATION, question) == 7
+            assert len(asked) == 2
+        else:
+            with pytest.raises(StorageError):
+                far.ask(ORGANIZATION, question)
