@@ -58,7 +58,7 @@ def connection(postgres: Server) -> Iterator[Connection]:
         yield opened
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     arrivals=st.lists(calls, min_size=1, max_size=50),
     concurrency=st.integers(1, 8),

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from subprocess import Popen
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import select
@@ -30,11 +31,11 @@ from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import workflow_execution
 from lithograph.testing.crash_child import Assignment, Control, Exit
+from lithograph.testing.crash_nursery import Forked, Nursery
 from lithograph.testing.crash_report import Contents, CrashReport, contents_of, report
 from lithograph.testing.metered import BEGIN, Entry, read_ledger
 
-if TYPE_CHECKING:
-    from subprocess import Popen
+Process: TypeAlias = Popen[str] | Forked
 
 _DEADLINE = 120.0
 """Seconds after which a process that has not ended, or has not come to where it should, is a failure."""
@@ -72,10 +73,13 @@ class CrashRun:
     """One extraction in `folder`, which must be empty; `settings` are those of `Assignment`.
 
     The database is a file there unless `settings` name an empty one on a server. On a server several processes may be
-    at work, so that leases count.
+    at work, so that leases count. Processes begin sooner in a `nursery`; those that are frozen must not be from one.
     """
 
-    def __init__(self, folder: Path, document: Path, ontology: Path, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, document: Path, ontology: Path, *, nursery: Nursery | None = None, **settings: Any
+    ) -> None:
+        self._nursery = nursery
         self.ledger = folder / "ledger"
         self._file: Path | None = folder / "graph.db"
         assignment = Assignment(f"sqlite:///{self._file}", str(document), str(ontology), str(self.ledger))
@@ -126,20 +130,22 @@ class CrashRun:
             pass
         return self.report(), ending
 
-    def start(self, **changes: Any) -> "Popen[str]":
+    def start(self, **changes: Any) -> Process:
         """Start a process; `changes` are those to the assignment."""
         argument = msgspec.json.encode(replace(self._assignment, **changes)).decode()
+        if self._nursery is not None:
+            return self._nursery.start(argument)
         command = [sys.executable, "-m", "lithograph.testing.crash_child", argument]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        return Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # noqa: S603
 
-    def end(self, process: "Popen[str]") -> Ending:
+    def end(self, process: Process) -> Ending:
         """Return how a process ended, having taken note of what was in flight when it was killed."""
         try:
             _, said = process.communicate(timeout=_DEADLINE)
         except subprocess.TimeoutExpired as error:
             process.kill()
             raise CrashError("a process of the extraction hangs") from error
-        ending = Ending(process.returncode, said.strip())
+        ending = Ending(process.returncode or 0, said.strip())
         if ending.killed:
             self.deaths += 1
             self.in_flight.append(self.unfinished(process.pid))
@@ -199,14 +205,14 @@ class CrashRun:
         found = (entry for entry in read_ledger(self.ledger) if entry.pid == pid and key in ("", entry.key))
         return next(found, None)
 
-    def wait(self, process: "Popen[str]", seconds: float, since: str = "") -> None:
+    def wait(self, process: Process, seconds: float, since: str = "") -> None:
         """Return that long after a process passed a crash point, or wrote its first line; or when it has ended."""
         self.until(lambda: self.entry(process.pid, since) is not None, process)
         began = self.entry(process.pid, since)
         if began is not None:
             self.until(lambda: time.monotonic() >= began.at + seconds, process)
 
-    def until(self, condition: Callable[[], bool], process: "Popen[str]") -> None:
+    def until(self, condition: Callable[[], bool], process: Process) -> None:
         """Return when the condition holds, or a process has ended."""
         deadline = time.monotonic() + _DEADLINE
         while not condition() and process.poll() is None:

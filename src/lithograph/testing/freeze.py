@@ -4,18 +4,15 @@ import os
 import signal
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from subprocess import Popen
 
 from sqlalchemy import select
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.storage.schema import metadata, workflow_event
-from lithograph.testing.crash import CrashError, CrashRun, Ending
+from lithograph.testing.crash import CrashError, CrashRun, Ending, Process
 from lithograph.testing.crash_child import Exit
 from lithograph.testing.crash_report import Contents, CrashReport
-
-if TYPE_CHECKING:
-    from subprocess import Popen
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +54,10 @@ def freeze(run: CrashRun, instant: float, *, early: bool) -> Freeze:
     return Freeze(report, ending, honoured, silent and not _late(held, report.contents))
 
 
-def _stop(run: CrashRun, process: "Popen[str]") -> None:
+def _stop(run: CrashRun, process: Process) -> None:
     """Freeze a process at a moment at which it does not hold a lock: it would keep it."""
+    if not isinstance(process, Popen):
+        raise CrashError("only a child of this process can be frozen, and not one of a nursery")
     while True:
         process.send_signal(signal.SIGSTOP)
         ended = process.returncode is not None

@@ -192,7 +192,7 @@ async def test_in_a_file_a_process_has_its_limits_for_itself(sqlite_storage: Sto
 async def test_processes_that_ask_as_fast_as_they_can_keep_within_every_minute(storage: Storage, key: str) -> None:
     """Real processes, clocks and threads; a minute of 2 seconds. Each process prints when its calls began."""
     minute, limit = 2.0, 40
-    given = msgspec.json.encode(Assignment(storage.url, key, limit, minute, seconds=5.0)).decode()
+    given = msgspec.json.encode(Assignment(storage.url, key, limit, minute, seconds=4.0)).decode()
     printed = list[bytes]()
 
     async def run() -> None:
