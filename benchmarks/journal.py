@@ -105,9 +105,10 @@ def print_rates(place: Place) -> float:
     row(f"activities, {CONCURRENT} at once", f"{10 * count / many.seconds:.0f} /s")
     ratio = 10 * count / many.seconds / rate
     row("  times raw", f"{ratio:.1f} x", f">= {place.many:g}", ratio >= place.many)
-    row("bytes written, raw", f"{base.written / count:.0f}")
-    row("bytes written, one at a time", f"{one.written / count:.0f}")
-    row(f"bytes written, {CONCURRENT} at once", f"{many.written / (10 * count):.0f}")
+    if base.written:  # a server writes for itself
+        row("bytes written, raw", f"{base.written / count:.0f}")
+        row("bytes written, one at a time", f"{one.written / count:.0f}")
+        row(f"bytes written, {CONCURRENT} at once", f"{many.written / (10 * count):.0f}")
     return rate
 
 

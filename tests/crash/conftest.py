@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.postgres import Server
@@ -12,6 +13,7 @@ from lithograph.demo import demo_paths
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.crash import CrashRun
 from lithograph.testing.crash_child import Control
+from lithograph.testing.crash_nursery import Nursery
 from lithograph.testing.crash_report import CrashReport
 
 CONCURRENCY = 4
@@ -50,12 +52,21 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]
 
 
 @pytest.fixture(scope="session")
-def new_run(tmp_path_factory: pytest.TempPathFactory, documents: Callable[[int], Path], ontology: Path) -> NewRun:
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def new_run(
+    tmp_path_factory: pytest.TempPathFactory, documents: Callable[[int], Path], ontology: Path, nursery: Nursery
+) -> NewRun:
     """Make a run of its own, in a file, over a document of so many chunks."""
 
     def make(chunks: int = 12, **settings: object) -> CrashRun:
         folder = tmp_path_factory.mktemp("run")
-        return CrashRun(folder, documents(chunks), ontology, concurrency=CONCURRENCY, **settings)
+        given: dict[str, Any] = {"nursery": nursery, "concurrency": CONCURRENCY, **settings}
+        return CrashRun(folder, documents(chunks), ontology, **given)
 
     return make
 

@@ -109,7 +109,7 @@ def freeze_half_way(new_run: NewRun, undisturbed: CrashReport, *, early: bool) -
     """Freeze about half-way; earlier, when the machine was so much slower for the run that nobody disturbed."""
     for part in (2, 4, 8, 16):
         instant = undisturbed.seconds(CLAIMED) / part
-        result = frozen(new_run(latency=LATENCY, lease=LEASE), instant, early=early)
+        result = frozen(new_run(latency=LATENCY, lease=LEASE, nursery=None), instant, early=early)
         if result is not None:
             check_freeze(result, undisturbed)
             return
@@ -130,7 +130,7 @@ def freeze_often(new_run: NewRun, undisturbed: CrashReport, freezes: int) -> Non
     found = 0
     instants = random_instants(undisturbed.seconds(CLAIMED) * 0.9, 2 * freezes, seed=7)
     for number, instant in enumerate(instants):
-        result = frozen(new_run(latency=LATENCY, lease=LEASE), instant, early=number % 2 == 0)
+        result = frozen(new_run(latency=LATENCY, lease=LEASE, nursery=None), instant, early=number % 2 == 0)
         if result is not None:
             check_freeze(result, undisturbed)
             found += 1

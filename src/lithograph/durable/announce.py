@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.group import CommitGroup, Verdict
@@ -94,7 +95,7 @@ class Announcing:
             try:
                 if told:
                     self._tell(sorted(told))
-            except Error:
+            except (Error, SQLAlchemyError):
                 self._drop()  # those who listen look by themselves
             if ended:
                 self._drop()

@@ -29,6 +29,7 @@ _MOST: Final = 1_000
 
 _ENQUEUE = text("SELECT lithograph_enqueue(:execution, :urgency)")
 _ALONE = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_STILL = text("SET LOCAL idle_in_transaction_session_timeout = '10s'")
 _AMONG_JOBS = text("SELECT set_config('search_path', 'lithograph_queue, ' || current_setting('search_path'), true)")
 _DUE = text("SELECT organization_id, execution_id FROM lithograph_due(CAST(:at AS timestamptz), :most)")
 _TIDY = (
@@ -67,6 +68,7 @@ def sweep(storage: Storage, clock: Clock) -> Sequence[ExecutionId]:
     The only look across organisations, and it sees ids only; what it writes, it writes for each organisation.
     """
     with storage.inspect() as connection:
+        connection.execute(_STILL)  # who is frozen in the middle of it must not keep the others from it
         if not connection.execute(_ALONE, {"lock": _SWEEP}).scalar_one():
             return []
         connection.execute(_AMONG_JOBS)  # Procrastinate's triggers name its tables without their schema

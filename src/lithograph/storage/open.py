@@ -71,7 +71,7 @@ class Storage:
         A server shows it the rows of that organisation only; in a file there is nobody to be kept apart. Raises
         `StorageError`.
         """
-        with self.translated(), self._connected(self.patience) as connection:
+        with self.translated(), self._connected() as connection:
             if self.dialect == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 with connection.begin():
@@ -107,7 +107,7 @@ class Storage:
         On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. A
         server lets it see and write the rows of that organisation only. Raises `StorageError`.
         """
-        with self.translated(), self.writing, self._connected(self.patience) as connection:
+        with self.translated(), self.writing, self._connected() as connection:
             if self.dialect == "sqlite":
                 connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():
@@ -116,18 +116,18 @@ class Storage:
                 yield connection
 
     @contextmanager
-    def inspect(self, *, patience: float = 0.0) -> Iterator[Connection]:
+    def inspect(self) -> Iterator[Connection]:
         """Give a connection for what belongs to no organisation: which schema there is, who the organisations are.
 
-        It has the rights of the user in the URL. A server that cannot be reached is waited for so many seconds. Raises
+        It has the rights of the user in the URL. A server that is away is not waited for: clocks ask this way. Raises
         `StorageError`.
         """
-        with self.translated(), self._connected(patience) as connection, connection.begin():
+        with self.translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
-    def _connected(self, patience: float) -> Connection:
+    def _connected(self) -> Connection:
         """Return a connection on which nothing has been done, so that it makes no difference how often it was tried."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + self.patience
         while True:
             try:
                 return self.engine.connect()

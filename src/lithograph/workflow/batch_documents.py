@@ -87,7 +87,8 @@ def _pages(
 ) -> PageAfter:
     c = batch_document.c
     query: Select[tuple[int, str, str | None, str | None]] = select(c.position, c.source, c.execution_id, c.error)
-    query = query.where(c.batch_id == batch_id, *wanted).order_by(c.position).limit(_PAGE)
+    mine = (c.batch_id == batch_id) & (c.organization_id == organization_id)
+    query = query.where(mine, *wanted).order_by(c.position).limit(_PAGE)
 
     def page_after(position: int) -> Sequence[Listed]:
         with storage.read(organization_id) as connection:

@@ -25,7 +25,9 @@ def fingerprint(storage: Storage, organization_id: OrganizationId, batch_id: Exe
     """Return a hash of which documents have a graph and when each got it: what resolution depends on."""
     state = hashlib.sha256()
     with storage.read(organization_id) as connection:
-        rows = connection.execution_options(yield_per=_ROWS).execute(_finished(batch_id, with_time=True))
+        rows = connection.execution_options(yield_per=_ROWS).execute(
+            _finished(organization_id, batch_id, with_time=True)
+        )
         for execution_id, completed_at in rows:
             state.update(f"{execution_id} {completed_at}\n".encode())
     return state.hexdigest()
@@ -39,7 +41,8 @@ def resolve_across(storage: Storage, organization_id: OrganizationId, batch_id: 
 def _entities(storage: Storage, organization_id: OrganizationId, batch_id: ExecutionId) -> Iterator[Sequence[Named]]:
     """Yield the entities of each document."""
     c = entity.c
-    query = select(c.execution_id, c.id, c.label, c.aliases, c.types).where(c.execution_id.in_(_finished(batch_id)))
+    finished = _finished(organization_id, batch_id)
+    query = select(c.execution_id, c.id, c.label, c.aliases, c.types).where(c.execution_id.in_(finished))
     with storage.read(organization_id) as connection:
         rows = connection.execution_options(yield_per=_ROWS).execute(query.order_by(c.execution_id, c.id))
         for _, document in groupby(rows, key=lambda row: row.execution_id):
@@ -49,9 +52,10 @@ def _entities(storage: Storage, organization_id: OrganizationId, batch_id: Execu
             ]
 
 
-def _finished(batch_id: ExecutionId, *, with_time: bool = False) -> "Select[Any]":
+def _finished(organization_id: OrganizationId, batch_id: ExecutionId, *, with_time: bool = False) -> "Select[Any]":
     """The executions of a batch that have a graph; one that stands in it twice, once."""
     e = workflow_execution.c
-    mine = select(batch_document.c.execution_id).where(batch_document.c.batch_id == batch_id)
+    b = batch_document.c
+    mine = select(b.execution_id).where(b.batch_id == batch_id, b.organization_id == organization_id)
     columns = (e.id, e.completed_at) if with_time else (e.id,)
     return select(*columns).where(e.id.in_(mine), e.status.in_(_PUBLISHED)).order_by(*([e.id] if with_time else []))

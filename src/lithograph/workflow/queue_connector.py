@@ -20,6 +20,9 @@ _POOLED: Final = 2.0
 _AGAIN: Final = 0.5
 """Seconds between two tries."""
 
+_STILL: Final = 10
+"""Seconds that a transaction may stand still."""
+
 _CONNECTIONS: Final = 4
 
 _ALIVE: Final = {
@@ -42,7 +45,8 @@ class QueueConnector(PsycopgConnector):
         url = storage.engine.url.set(drivername="postgresql")
         self._conninfo = url.render_as_string(hide_password=False)
         self._options = {
-            "options": f"-c search_path={QUEUE}",
+            # One that is frozen in the middle of taking a job must not keep its locks.
+            "options": f"-c search_path={QUEUE} -c idle_in_transaction_session_timeout={_STILL}s",
             "application_name": "lithograph queue",
             "connect_timeout": round(_PATIENCE),
             **_ALIVE,
@@ -70,7 +74,7 @@ class QueueConnector(PsycopgConnector):
                 cause = error.__cause__
                 if isinstance(cause, psycopg.errors.RaiseException):
                     return  # there is no such job any more
-                if not isinstance(cause, psycopg.OperationalError):
+                if not isinstance(cause, psycopg.OperationalError | psycopg.InternalError):
                     raise
                 self._broken = True
                 if time.monotonic() > until:

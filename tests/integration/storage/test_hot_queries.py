@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from lithograph.storage.pipeline import Pipeline
 from lithograph.storage.schema import metadata
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.metered import Ledger, Metered
+from lithograph.workflow.batch_start import BatchPlan, start_batch
 from lithograph.workflow.extractors import ModelChoice, rules_only
 from lithograph.workflow.runner import Plan, run_one
 
@@ -76,11 +78,12 @@ class Recorded:
                 yield statement, parameters
 
 
-def everything(storage: Storage, ledger: Path) -> None:
+def everything(storage: Storage, folder: Path) -> None:
     """Do once whatever is done all the time."""
+    ledger = Ledger(folder.with_suffix(".ledger"))
 
     def named(choice: ModelChoice, ontology: Ontology) -> Extractor:
-        return Metered(rules_only(choice, ontology), Ledger(ledger), 0.0)
+        return Metered(rules_only(choice, ontology), ledger, 0.0)
 
     workspace = Workspace(storage, ACME)
     document = Document.from_text(generated_text(3), source="a.txt", organization_id=ACME)
@@ -111,6 +114,13 @@ def everything(storage: Storage, ledger: Path) -> None:
     workspace.account()
     workspace.documents()
     workspace.ontologies()
+    for number in range(3):
+        (folder / f"{number}.txt").write_text(generated_text(1, seed=number))
+    batch = anyio.run(partial(start_batch, at, BatchPlan([folder], Plan(ONTOLOGY)), ACME, named=named))
+    anyio.run(lambda: run_one(at, batch.id, ACME, named=named))
+    workspace.batch(batch.id)
+    workspace.result(batch.id)
+    workspace.executions(children=True)
     if storage.dialect == "postgresql":
         sweep(storage, at.clock)
         fourth = Document.from_text("Nor this.", source="d.txt", organization_id=ACME)
@@ -135,7 +145,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Storage, Re
     with open_storage(f"sqlite:///{folder}/graph.db") as storage:
         storage.close()
         event.listen(storage.engine, "connect", trace)
-        everything(storage, folder / "ledger")
+        everything(storage, tmp_path_factory.mktemp("documents"))
         yield storage, Recorded({one: one for one in recorded.statements.values()})
 
 
@@ -174,7 +184,7 @@ def server(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with postgres.database() as url, open_storage(url) as storage, pytest.MonkeyPatch.context() as patched:
         event.listen(storage.engine, "before_cursor_execute", note)
         patched.setattr(Pipeline, "send", noted)
-        everything(storage, tmp_path_factory.mktemp("hot") / "ledger")
+        everything(storage, tmp_path_factory.mktemp("documents"))
         event.remove(storage.engine, "before_cursor_execute", note)
         with psycopg.connect(postgres.administrator(str(storage.engine.url.database))) as administrator:
             # There are a few pages, and on each of them so many rows.

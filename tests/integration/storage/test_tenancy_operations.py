@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -37,6 +38,7 @@ from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import metadata, organization
 from lithograph.testing.corpus import generated_text
+from lithograph.workflow.batch_start import BatchPlan, start_batch
 from lithograph.workflow.runner import Plan, run_one
 
 MINE, THEIRS = OrganizationId("mine"), OrganizationId("theirs")
@@ -49,13 +51,16 @@ Operation = Callable[..., Any]
 
 @dataclass(frozen=True)
 class World:
-    """A database in which the other organisation has an extraction that is done, one that runs and one that waits."""
+    """A database in which the other organisation has an extraction that is done, one that runs and one that waits, and
+    a batch that is done.
+    """
 
     storage: Storage
     document: Document
     done: Execution
     running: Execution
     pending: Execution
+    batch: Execution
 
     def theirs(self) -> Mapping[str, list[Any]]:
         """Return everything that is theirs."""
@@ -73,7 +78,7 @@ def document_of(organization_id: OrganizationId, name: str) -> Document:
     return Document.from_text(text, source=f"{SECRET}-{name}.txt", organization_id=organization_id)
 
 
-def filled(storage: Storage) -> World:
+def filled(storage: Storage, folder: Path) -> World:
     workspace = Workspace(storage, THEIRS)
     found = []
     for name in ("Ada", "Bertha", "Cleo"):
@@ -85,7 +90,12 @@ def filled(storage: Storage) -> World:
     executions.claim(storage, THEIRS, running.id, Lease("theirs"), workspace.clock)
     signals.send(storage, THEIRS, running.id, SECRET, workspace.clock, payload={"of": SECRET})
     workspace.limit(Limits(tokens=123_456_789))
-    return World(storage, document_of(THEIRS, "Ada"), *map(workspace.execution, (done.id, running.id, pending.id)))
+    for name in ("Emma", "Frida"):
+        (folder / f"{SECRET}-{name}.txt").write_text(document_of(THEIRS, name).text)
+    batch = anyio.run(start_batch, worker(storage), BatchPlan([folder], Plan(ONTOLOGY)), THEIRS)
+    anyio.run(run_one, worker(storage), batch.id, THEIRS)
+    ids = (done.id, running.id, pending.id, batch.id)
+    return World(storage, document_of(THEIRS, "Ada"), *map(workspace.execution, ids))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -96,7 +106,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         else:
             server: Server = request.getfixturevalue("postgres")
             url = stack.enter_context(server.database())
-        yield filled(stack.enter_context(open_storage(url)))
+        yield filled(stack.enter_context(open_storage(url)), tmp_path_factory.mktemp("documents"))
 
 
 def functions() -> Iterator[tuple[str, Operation]]:
@@ -198,16 +208,16 @@ def outcome(world: World, operation: Operation, given: Mapping[str, Any], *first
     return said
 
 
-@pytest.mark.parametrize("status", ["done", "running", "pending"])
+@pytest.mark.parametrize("kind", ["done", "running", "pending", "batch"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_finds_and_changes_nothing_of_anothers(name: str, status: str, world: World) -> None:
-    check(world, FUNCTIONS[name], getattr(world, status))
+def test_a_function_finds_and_changes_nothing_of_anothers(name: str, kind: str, world: World) -> None:
+    check(world, FUNCTIONS[name], getattr(world, kind))
 
 
-@pytest.mark.parametrize("status", ["done", "running", "pending"])
+@pytest.mark.parametrize("kind", ["done", "running", "pending", "batch"])
 @pytest.mark.parametrize("name", METHODS)
-def test_a_workspace_finds_and_changes_nothing_of_anothers(name: str, status: str, world: World) -> None:
-    check(world, METHODS[name], getattr(world, status), Workspace(world.storage, MINE))
+def test_a_workspace_finds_and_changes_nothing_of_anothers(name: str, kind: str, world: World) -> None:
+    check(world, METHODS[name], getattr(world, kind), Workspace(world.storage, MINE))
 
 
 @pytest.mark.parametrize(
@@ -240,6 +250,15 @@ def test_what_only_its_owner_may_know_is_found_by_nobody_else(world: World) -> N
         found = signals.waiting(connection, owner)
     assert world.storage.dialect == "sqlite" or not found
     assert world.theirs() == before
+
+
+def test_there_is_something_to_be_found(world: World) -> None:
+    theirs = Workspace(world.storage, THEIRS)
+    assert [one.status for one in (world.done, world.running, world.pending, world.batch)] == [
+        Status.COMPLETED, Status.RUNNING, Status.PENDING, Status.COMPLETED,
+    ]  # fmt: skip
+    assert SECRET in repr(theirs.result(world.done.id).graph)
+    assert len(theirs.result(world.batch.id).documents) == 2
 
 
 def test_the_operations_are_found() -> None:

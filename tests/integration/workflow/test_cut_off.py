@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,12 +10,13 @@ import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import Connection, text
-from tests.journals import ORGANIZATION
+from tests.journals import ORGANIZATION, AtCrashPoints
 from tests.postgres import Server
-from tests.queued import events_of, execution, jobs, queue, until, until_ended
+from tests.queued import PATIENCE, events_of, execution, jobs, queue, until, until_ended
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.clock import timestamp
+from lithograph.durable.crashpoints import Moment, Transaction
 from lithograph.durable.database_clock import clock_of
 from lithograph.durable.queue import sweep
 from lithograph.durable.status import Status
@@ -160,6 +162,44 @@ def test_jobs_of_a_worker_that_is_no_more_are_tidied_away(server_storage: Storag
             connection.execute(text(taken), {"worker": worker, "id": execution_id})
     sweep(server_storage, clock_of(server_storage))
     assert jobs(server_storage) == [(other, "doing")]
+
+
+@pytest.mark.heavy
+def test_who_is_frozen_in_a_sweep_keeps_the_others_from_it_for_a_moment_only(
+    server_storage: Storage, at_crash_points: AtCrashPoints
+) -> None:
+    """It is frozen between two statements, as a process is that is stopped."""
+    clock = clock_of(server_storage)
+    one = queue(server_storage, "note", queued=False)
+    with server_storage.write(ORGANIZATION) as connection:
+        forget = "UPDATE workflow_execution SET updated_at = now() - interval '1 minute' WHERE id = :id"
+        connection.execute(text(forget), {"id": one})
+    inside, thawed = threading.Event(), threading.Event()
+
+    def freeze(point: str) -> None:
+        if point == f"{Transaction.QUEUE}.{Moment.BEFORE}" and not inside.is_set():
+            inside.set()
+            thawed.wait(PATIENCE)
+
+    at_crash_points(freeze)
+    with ThreadPoolExecutor() as pool:
+        frozen = pool.submit(sweep, server_storage, clock)
+        assert inside.wait(PATIENCE)
+        assert sweep(server_storage, clock) == []
+        until(lambda: sweep(server_storage, clock) == [one])
+        thawed.set()
+        with pytest.raises(StorageError):
+            frozen.result()
+
+
+async def test_a_job_is_taken_in_a_transaction_that_may_not_stand_still(server_storage: Storage) -> None:
+    connector = QueueConnector(server_storage)
+    await connector.open_async()
+    found = await connector.execute_query_one_async(
+        "SELECT current_setting('idle_in_transaction_session_timeout') AS s"
+    )
+    await connector.close_async()
+    assert found == {"s": "10s"}
 
 
 async def test_the_end_of_a_job_is_written_over_another_connection_when_one_is_lost(

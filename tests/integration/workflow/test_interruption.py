@@ -17,7 +17,8 @@ from lithograph.storage.open import Storage
 from lithograph.workflow.extraction import ExtractionInput, run_extraction, start_extraction
 
 CLOCK = SetClock()
-PLACES = [(point, 1) for point in CRASH_POINTS if not point.startswith((Transaction.START, Transaction.CONTROL))]
+OF_A_RUN = (Transaction.CLAIM, Transaction.JOURNAL, Transaction.FINISH)
+PLACES = [(point, 1) for point in CRASH_POINTS if point.startswith(OF_A_RUN)]
 PLACES += [(point, 3) for point in CRASH_POINTS if point.startswith(Transaction.JOURNAL)]
 """Crash points and which passing of them."""
 CONCURRENCY = 4

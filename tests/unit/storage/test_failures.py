@@ -4,6 +4,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError
@@ -133,3 +134,38 @@ def test_a_server_is_named_with_its_reason() -> None:
     assert "cannot be used at the moment (connection refused)" in sentence(DBAPIError(None, None, gone))
     full = OperationalError("could not extend file", "53100")
     assert "the server's disk is full" in sentence(DBAPIError(None, None, full))
+
+
+class Diagnosis:
+    """What the server says of itself."""
+
+    def __init__(self, source_function: str) -> None:
+        self.source_function = source_function
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (None, "cannot be used at the moment (it said)"),
+        ("57P01", "cannot be used at the moment (it said)"),
+        ("40P01", "is too busy at the moment (it said)"),
+        ("53200", "is too busy at the moment (it said)"),
+        ("53300", "has no connection left"),
+        ("25006", "takes no writes"),
+        ("25P03", "has ended a transaction in which this process stood still"),
+        ("42501", "may not be used by its user (it said); have whoever set it up run GRANT"),
+    ],
+)
+def test_an_error_of_a_servers_driver_is_understood_as_it_is_and_wrapped(state: str | None, said: str) -> None:
+    error = psycopg.OperationalError("it said\nand more") if state is None else psycopg.errors.lookup(state)("it said")
+    for raised in (error, DBAPIError("SELECT 1", None, error)):
+        assert said in sentence(raised)
+        assert "\n" not in sentence(raised)
+
+
+def test_a_mistake_of_ours_on_a_server_passes_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = psycopg.errors.InsufficientPrivilege("new row violates row-level security policy")
+    monkeypatch.setattr(psycopg.Error, "diag", Diagnosis("ExecWithCheckOptions"))
+    for error in (refused, psycopg.errors.UniqueViolation("twice"), psycopg.ProgrammingError("no parameter")):
+        with pytest.raises(type(error)), translated(NAME):
+            raise error

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -77,7 +78,7 @@ class Scene:
         self._recovered: dict[str, int] = {}
         self.tally = Tally()
         for at, disturbance in plan.disturbances:
-            self.after(at, lambda disturbance=disturbance: self._disturb(disturbance))  # type: ignore[misc]
+            self.after(at, partial(self._disturb, disturbance))
 
     @property
     def elapsed(self) -> float:
@@ -96,7 +97,6 @@ class Scene:
     def look(self) -> None:
         """Do what it is time for."""
         self._crew.look()
-        self._count_recoveries()
         while self._agenda and self._agenda[0][0] <= self.elapsed:
             heapq.heappop(self._agenda)[2]()
 
@@ -109,7 +109,7 @@ class Scene:
         if done is None:
             since = since or self.elapsed
             if self.elapsed < since + _FIND:
-                self._later(_AGAIN, lambda: self._disturb(disturbance, since))
+                self._later(_AGAIN, partial(self._disturb, disturbance, since))
             else:
                 self.tally.spared += 1
             return
@@ -175,11 +175,11 @@ class Scene:
     def _drip(self) -> str | None:
         self._excuse(None)
         answers = self._chance.random() < 0.5
-        bytes_ = self._chance.choice((600, 3_000) if answers else (300, 3_000, 30_000, 300_000))
+        within = self._chance.choice((600, 3_000) if answers else (300, 3_000, 30_000, 300_000))
         seconds = self._chance.uniform(0.5, 3)
-        self._wire.cut_after(bytes_, answers=answers)
+        self._wire.cut_after(within, answers=answers)
         self._later(seconds, lambda: self._wire.cut_after(None))
-        return f"each connection within {bytes_} bytes{' of answers' if answers else ''}, for {seconds:.1f} s"
+        return f"each connection within {within} bytes{' of answers' if answers else ''}, for {seconds:.1f} s"
 
     def _refuse(self) -> str | None:
         self._excuse(None)
@@ -195,23 +195,28 @@ class Scene:
         return f"{delay * 1000:.0f} ms each way, for {seconds:.1f} s"
 
     def _lose(self) -> str | None:
-        return self._on_queue(_LOSE, (str(self._chance.random()),), "jobs_lost")
+        lost = self._on_queue(_LOSE, str(self._chance.random()))
+        self.tally.jobs_lost += lost or 0
+        return None if lost is None else f"{lost} of them"
 
     def _double(self) -> str | None:
-        return self._on_queue(_DOUBLE, (), "jobs_doubled")
+        doubled = self._on_queue(_DOUBLE)
+        self.tally.jobs_doubled += doubled or 0
+        return None if doubled is None else f"{doubled} of them"
 
-    def _on_queue(self, statement: str, given: tuple[str, ...], what: str) -> str | None:
+    def _on_queue(self, statement: str, *given: str) -> int | None:
+        """Return how many jobs were changed, None while the server is away or they are locked."""
         try:
             with psycopg.connect(self._server.administrator, autocommit=True) as connection:
                 connection.execute("SET search_path = lithograph_queue, public")
-                changed = connection.execute(statement.encode(), given).rowcount
+                connection.execute("SET lock_timeout = '1s'")  # somebody may be frozen with a lock
+                return connection.execute(statement.encode(), given).rowcount
         except psycopg.Error:
-            return None  # the server is away
-        setattr(self.tally, what, getattr(self.tally, what) + changed)
-        return f"{changed} of them"
+            return None
 
     def _somebody(self) -> Place | None:
         """Return where somebody may die: who has calls in flight, and no execution that was recovered too often."""
+        self._count_recoveries()
 
         def fit(place: Place) -> bool:
             often = place.worker is None or self._recovered.get(str(place.worker.pid), 0) >= SPARED_FROM
