@@ -5,6 +5,7 @@ The driver's own pipeline does the same for some five times as much work of this
 
 import select
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Pipeline:
         self._connection = connection  # it must live as long as what is used of it
         self._driver = connection.pgconn
         self._names: dict[str, bytes] = {}
+        self._numbers = count()
+        self._unsure: list[str] = []
+        """Statements that were prepared since the last `sync`: not, where one before them failed."""
         self._sent = 0
         self._poll = select.poll()
         self._driver.enter_pipeline_mode()
@@ -39,7 +43,8 @@ class Pipeline:
         """Queue a statement; whether it succeeds is told by `sync`."""
         name = self._names.get(statement)
         if name is None:
-            name = self._names[statement] = f"lithograph_{len(self._names)}".encode()
+            name = self._names[statement] = f"lithograph_{next(self._numbers)}".encode()
+            self._unsure.append(statement)
             self._driver.send_prepare(name, statement.encode())
             self._sent += 1
         self._driver.send_query_prepared(name, [_encoded(parameter) for parameter in parameters])
@@ -59,8 +64,11 @@ class Pipeline:
             self._driver.consume_input()
         results, self._sent = [self._result() for _ in range(self._sent)], 0
         self._result()  # of the synchronisation itself
+        unsure, self._unsure = self._unsure, []
         for result in results:
             if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+                for statement in unsure:
+                    del self._names[statement]
                 raise error_from_result(result, encoding="utf-8")
         return [_rows(result) for result in results]
 

@@ -212,6 +212,14 @@ class _Taker:
         except StorageError as error:
             LOG.info("execution %s is left for later", execution_id)
             self._troubles.tell(str(error))
+        except Exception as error:  # it must not cost the worker, and all that others have in work there
+            LOG.debug("execution %s", execution_id, exc_info=error)
+            LOG.error(  # noqa: TRY400  # a worker prints lines
+                "execution %s was left by a defect (%s: %s); it is taken up again when its lease has run out",
+                execution_id,
+                type(error).__name__,
+                _reason(error),
+            )
         finally:
             done.set()
 

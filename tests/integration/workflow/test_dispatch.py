@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+import anyio
 import pytest
 from sqlalchemy import text, update
 from tests.journals import ORGANIZATION, gapless, worker
+from tests.journals import until as meanwhile
 from tests.postgres import Server
 from tests.queued import events_of, execution, jobs, queue, until, until_ended
 
@@ -12,13 +14,16 @@ from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.clock import seconds_of, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.database_clock import clock_of
+from lithograph.durable.executions import Execution
 from lithograph.durable.queue import enqueue, sweep
+from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
 from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import workflow_execution
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
 from lithograph.testing.workers import WorkerProcess, workers
-from lithograph.workflow.dispatch import SWEEP_EVERY
+from lithograph.workflow.dispatch import SWEEP_EVERY, Kind, dispatch
+from lithograph.workflow.extraction import EXTRACTION, VERSION, run_extraction
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.runner import run_one
 
@@ -157,6 +162,27 @@ def test_an_execution_that_a_worker_can_never_begin_fails_with_the_reason(server
     found = execution(server_storage, one)
     assert found.status is Status.FAILED
     assert "OPENAI_API_KEY" in (found.error or "")
+
+
+async def test_a_defect_costs_one_execution_for_a_while_and_not_the_worker(
+    server_storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = (queue(server_storage, name, paragraphs=1) for name in ("bad", "good"))
+
+    async def carry(at: Worker, found: Execution, resume: bool) -> Status:
+        if found.id == bad:
+            raise RuntimeError("a mistake")
+        return await run_extraction(at, found, resume=resume)
+
+    async def ready(_: Execution) -> bool:
+        return True
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(dispatch, worker(server_storage), [Kind(EXTRACTION, VERSION, carry, 1, ready)])
+        await meanwhile(lambda: execution(server_storage, good).status.terminal)
+        tasks.cancel_scope.cancel()
+    assert execution(server_storage, good).status is Status.COMPLETED
+    assert f"{bad} was left by a defect (RuntimeError: a mistake)" in caplog.text
 
 
 def test_organisations_take_turns(server_storage: Storage) -> None:

@@ -45,6 +45,18 @@ def test_after_one_that_fails_none_is_done_and_the_next_ones_are(pipeline: Pipel
     assert pipeline.sync()[-1] == [["kept"]]
 
 
+def test_what_was_new_after_one_that_fails_can_be_sent_again(pipeline: Pipeline) -> None:
+    """The server has not prepared it: of all that is sent together, nothing is done after a failure."""
+    pipeline.send("SELECT name FROM t")
+    pipeline.send("SELECT 1 / count(*) FROM t")
+    pipeline.send("SELECT number FROM t")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        pipeline.sync()
+    for statement in ("SELECT number FROM t", "SELECT name FROM t", "SELECT count(*) FROM t"):
+        pipeline.send(statement)
+    assert pipeline.sync()[-1] == [["0"]]
+
+
 def test_a_transaction_goes_over_several_ways_to_the_server(pipeline: Pipeline) -> None:
     for statement in ("BEGIN", "INSERT INTO t VALUES ('a', 1)", "ROLLBACK", "BEGIN", "INSERT INTO t VALUES ('b', 1)"):
         pipeline.send(statement)

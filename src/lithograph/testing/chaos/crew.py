@@ -13,6 +13,7 @@ from lithograph.testing.workers import WorkerProcess
 _TROUBLES: Final = 10
 """With so many of them, a worker that does not begin ends it all."""
 _USUAL: Final = ("working as ", "stopped;")
+_DEFECT: Final = "was left by a defect"
 _TRACEBACK: Final = "Traceback (most recent call last)"
 
 
@@ -134,6 +135,8 @@ class Crew:
         self.said += [line for line in said.splitlines() if not line.startswith(_USUAL)]
         if trouble:
             self.troubles.append(trouble)
+        if _DEFECT in said:
+            self.troubles.append(f"worker {place.number} said: {said[max(0, said.index(_DEFECT) - 80) :][:400]}")
         if _TRACEBACK in said:
             self.troubles.append(f"worker {place.number} printed a traceback: {said[said.index(_TRACEBACK) :][:3_000]}")
 
