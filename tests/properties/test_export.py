@@ -46,7 +46,7 @@ ODD = [
 VALIDATOR = Draft202012Validator(schema())
 
 # A high surrogate before a low one cannot be told from the character that both encode; only low ones are made.
-characters = st.characters(exclude_characters=[chr(n) for n in range(0xD800, 0xDC00)])
+characters = st.characters(exclude_categories=["Cs"])
 texts = st.text(characters, max_size=8) | st.sampled_from(ODD) | st.lists(st.sampled_from(ODD), max_size=4).map("".join)
 documents = texts.map(lambda text: text + "Ada made it")
 iris = st.sampled_from(
