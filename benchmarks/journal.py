@@ -7,8 +7,9 @@ that commits one row of as many bytes as an activity and its event take, in the 
 runs over a generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU
 time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work
 on the machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal
-costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them. `--peers` adds DBOS, where this
-Python has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
+costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them; `--disk 1000` is one that takes
+a millisecond longer. `--peers` adds DBOS, where this Python has it, or the one that the environment variable
+BENCHMARK_PEERS_PYTHON names.
 """
 
 import argparse
@@ -74,12 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--peers", action="store_true", help="measure DBOS too, where it is installed")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, which syncs to the disk")
     parser.add_argument("--db", metavar="URL", help="on this PostgreSQL; its user must be allowed to make databases")
+    parser.add_argument(
+        "--disk", type=int, default=0, metavar="US", help="let a commit on PostgreSQL wait so much longer"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
         print(f"{'what':44} {'value':>12}   target")
         place: Place = File(Path(folder))
         if options.postgres or options.db:
-            place = OnServer(stack.enter_context(server(options.db)))
+            place = OnServer(stack.enter_context(server(options.db)), options.disk)
         rate = print_rates(place)
         if options.peers:
             print_dbos(Path(folder), rate)

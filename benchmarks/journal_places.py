@@ -109,8 +109,14 @@ class OnServer:
 
     one, many = 0.5, 8.0
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, disk: int = 0) -> None:
+        """`disk` is how many microseconds longer the disk takes than it does: every commit waits for them."""
         self.server = server
+        server.execute(
+            f"ALTER SYSTEM SET commit_delay = {disk}",
+            "ALTER SYSTEM SET commit_siblings = 0",
+            "SELECT pg_reload_conf()",
+        )
 
     def raw(self, body: str, count: int) -> Measured:
         """Insert a row and commit, so many times; the driver begins the transaction."""
@@ -138,7 +144,7 @@ class OnServer:
     def asides(self, body: str, count: int) -> Iterator[tuple[str, str]]:
         """Yield the settings that count, the way to a server and back, and the rate of commits in one message."""
         with psycopg.connect(self.server.url, autocommit=True) as connection:
-            for name in ("fsync", "synchronous_commit"):
+            for name in ("fsync", "synchronous_commit", "commit_delay"):
                 found = connection.execute("SELECT current_setting(%s)", (name,)).fetchone()
                 yield name, str(found and found[0])
             began = time.perf_counter()

@@ -61,14 +61,21 @@ class Wire:
     def cut(self) -> None:
         """Cut every connection there is."""
         with self._lock:
-            ends, self._open = self._open, []
+            ends = list(self._open)
+        self._end(*ends)
+
+    def _end(self, *ends: socket.socket) -> None:
         for end in ends:
+            with self._lock:
+                if end not in self._open:
+                    continue  # it has ended, or is kept for later
+                self._open.remove(end)
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
 
     def cut_after(self, way: str, count: int) -> None:
-        """Cut every connection when so many more bytes have passed one way."""
+        """Cut the connection on which so many more bytes have passed one way, on all of them together."""
         with self._lock:
             self._ways[way].left = count
 
@@ -131,7 +138,7 @@ class Wire:
                 target.sendall(data[:allowed])
                 if allowed < len(data):
                     break
-        self.cut()
+        self._end(source, target)
 
     def _hold(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
         """Keep all that a client sends at once; it waits for an answer then."""

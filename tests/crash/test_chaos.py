@@ -13,7 +13,7 @@ def check(report: ChaosReport) -> None:
 
 def test_a_kill_a_crash_of_the_server_and_a_cut_change_nothing() -> None:
     schedule = ((0.0, Disturbance.KILL), (0.5, Disturbance.CUT), (1.0, Disturbance.CRASH))
-    report = chaos(ChaosPlan(1.0, 1, 2, 6, 2, lease_seconds=1.5, latency=0.2, paragraphs=18, schedule=schedule))
+    report = chaos(ChaosPlan(1.0, 1, 2, 6, 2, lease_seconds=1.5, latency=0.2, paragraphs=15, schedule=schedule))
     check(report)
     assert report.tally.done == dict.fromkeys((one for _, one in schedule), 1)
     assert sum(report.recoveries) > 0

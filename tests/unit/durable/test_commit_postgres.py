@@ -165,7 +165,8 @@ def test_an_execution_that_was_changed_behind_its_owner_is_fenced_and_the_others
     assert commit([result(owner, "first") for owner in owners]) == [None] * 3
     overtaken(storage, lost)
     assert end(storage, ended, Status.COMPLETED, timestamp(CLOCK.now()))
-    verdicts = commit([result(owner, "second") for owner in owners])
+    # The end was an event, too: one that is to be the next one must not be taken for it.
+    verdicts = commit([Write(owner, result(owner, "second").activities, (EventRow("next", "{}"),)) for owner in owners])
     assert [type(verdict) for verdict in verdicts] == [type(None), FencedError, FencedError]
     assert commit([result(mine, "third")]) == [None]
     assert activities(storage, mine.execution_id).keys() == {"first", "second", "third"}

@@ -59,16 +59,16 @@ def chaos(plan: ChaosPlan, tell: Callable[[str], None] = _keep_quiet) -> ChaosRe
     with ExitStack() as stack:
         model, model_url = stack.enter_context(watched_model(plan.latency))
         server = stack.enter_context(own_postgres())
+        wire = stack.enter_context(FaultProxy(target_of(server.url), seed=plan.seed))
+        options = (f"--concurrency={plan.calls}", "--executions=6")
+        make = partial(WorkerProcess, wire.url(server.url), plan.lease_seconds, options)
+        crew = stack.enter_context(Crew(plan.workers, make))
         pieces = pieces_of(plan, model_url)
         expected = undisturbed(pieces)
         needed = model.stats().requests
         tell(f"undisturbed, these are {needed} calls to the model")
         model.reset()
-        wire = stack.enter_context(FaultProxy(target_of(server.url), seed=plan.seed))
         storage = stack.enter_context(open_storage(server.url, create=False))
-        options = (f"--concurrency={plan.calls}", "--executions=6")
-        make = partial(WorkerProcess, wire.url(server.url), plan.lease_seconds, options)
-        crew = stack.enter_context(Crew(plan.workers, make))
         while not crew.ready:
             crew.look()
             time.sleep(_LOOK)
