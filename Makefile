@@ -51,8 +51,8 @@ format: setup
 LOCK := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 lock: setup
-	$(BIN)/$(LOCK) pyproject.toml --extra postgresql --output-file requirements.lock
-	$(BIN)/$(LOCK) pyproject.toml --extra postgresql --group dev --output-file requirements-dev.lock
+	$(BIN)/$(LOCK) pyproject.toml --extra postgresql --extra telemetry --output-file requirements.lock
+	$(BIN)/$(LOCK) pyproject.toml --extra postgresql --extra telemetry --group dev --output-file requirements-dev.lock
 	echo uv | $(BIN)/$(LOCK) - --output-file requirements-setup.lock
 
 clean:
