@@ -14,6 +14,7 @@
     └── PermanentError            it will not
         ├── InputError            what the user gave is unusable; the message says what, where, what to do
         │   ├── UsageError        an option, a path, a combination of them
+        │   │   └── NotFoundError what was named is not there, or is another organisation's
         │   ├── DocumentError     a file that is missing, empty, encrypted, broken or of no known kind
         │   └── OntologyError     an ontology that is missing, empty or broken, with the line where known
         ├── StateError            an execution is not in a state that allows this; names both states
@@ -102,6 +103,14 @@ class InputError(PermanentError):
 
 class UsageError(InputError):
     """An option, a path or a combination of options cannot be used."""
+
+
+class NotFoundError(UsageError):
+    """What was named is not there, or belongs to another organisation: nobody can tell which. `what` names it."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(f"there is no {what}{hint and ': '}{hint}")
+        self.what = what
 
 
 class DocumentError(InputError):

@@ -15,7 +15,7 @@ from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.status import Status, check_transition
 from lithograph.durable.writes import Owner
-from lithograph.errors import IncompleteError, StateError, UsageError
+from lithograph.errors import IncompleteError, NotFoundError, StateError
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import organization, workflow_event, workflow_execution
@@ -131,7 +131,7 @@ def started(connection: "Connection", new: NewExecution, *, lock: bool = False) 
 def get(
     connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId, *, lock: bool = False
 ) -> Execution:
-    """Return one execution; raises `UsageError` when the organisation has none of that id.
+    """Return one execution; raises `NotFoundError` when the organisation has none of that id.
 
     With `lock` nobody else changes it until the transaction ends.
     """
@@ -139,7 +139,7 @@ def get(
     query = select(*_COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
     found = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
     if found is None:
-        raise UsageError(f"there is no execution {execution_id}: `litho list` shows those there are")
+        raise NotFoundError(f"execution {execution_id}", "`litho list` shows those there are")
     return _execution(found)
 
 

@@ -6,16 +6,22 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 
 import anyio
+import anyio.to_thread
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.announce import CHANNEL, Topic, about
+from lithograph.errors import StorageError
 from lithograph.storage.open import Storage
+from lithograph.storage.sqlite import Commits
 
 _AGAIN: Final = 1.0
 """Seconds between two tries to reach a server that is away."""
 
 _SILENT: Final = 5.0
 """Seconds after which whoever listens looks by himself: an announcement can be lost, nothing else can."""
+
+_LOOK: Final = 0.05
+"""Seconds between two looks whether anything was committed to a file."""
 
 
 class Bell:
@@ -87,16 +93,29 @@ class Listener:
             self._ring_all()
             await asyncio.sleep(_AGAIN)
 
+    async def watch(self, storage: Storage) -> None:
+        """Look whether anything was committed to a file, by whatever process, until this is cancelled.
+
+        However many wait, it is one look for all of them; and which execution a commit was about nobody says.
+        """
+        while True:
+            with suppress(StorageError), storage.translated(), Commits(storage.engine) as commits:
+                self.hears = True
+                self._ring_all()
+                while True:
+                    await asyncio.sleep(_LOOK)
+                    if await anyio.to_thread.run_sync(commits.any):
+                        self._ring_all()
+            self.hears = False
+            await asyncio.sleep(_AGAIN)
+
 
 @asynccontextmanager
 async def listening(storage: Storage, every: float, silent: float = _SILENT) -> AsyncIterator[Listener]:
-    """Give what waits for the executions of a database; see `Listener`. On SQLite nothing is announced."""
+    """Give what waits for the executions of a database; see `Listener`."""
     listener = Listener(every, silent)
-    if storage.dialect == "sqlite":
-        yield listener
-        return
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.listen, storage)
+        tasks.start_soon(listener.watch if storage.dialect == "sqlite" else listener.listen, storage)
         try:
             yield listener
         finally:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.executions import Execution, get
-from lithograph.errors import UsageError
+from lithograph.errors import NotFoundError, UsageError
 from lithograph.storage.schema import workflow_execution
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WHOLE = 32
 def find(connection: "Connection", organization_id: OrganizationId, given: str) -> Execution:
     """Return the execution whose id begins with `given`, with or without the word `execution_`.
 
-    Raises `UsageError` when the organisation has none or several of them, or when too little is given.
+    Raises `NotFoundError` when the organisation has none, `UsageError` when it has several or too little is given.
     """
     wanted = given.strip().removeprefix(_WORD)
     if len(wanted) < SHORTEST:
@@ -39,5 +39,5 @@ def find(connection: "Connection", organization_id: OrganizationId, given: str) 
     if len(found) > 1:
         raise UsageError(f"several executions begin with {given!r}: give more of the id, as `litho list` shows it")
     if not found:
-        raise UsageError(f"there is no execution {given!r}: `litho list` shows those there are")
+        raise NotFoundError(f"execution {given!r}", "`litho list` shows those there are")
     return get(connection, organization_id, ExecutionId(found[0]))

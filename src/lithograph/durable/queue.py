@@ -82,3 +82,7 @@ def sweep(storage: Storage, clock: Clock) -> Sequence[ExecutionId]:
             with transaction(storage, organization_id, Transaction.QUEUE) as writing:
                 given += [one for one in executions if enqueue(writing, one)]
     return given
+
+
+def leave(connection: "Connection", execution: Execution) -> None:
+    """Leave a started execution to whoever started it."""

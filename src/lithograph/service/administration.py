@@ -11,7 +11,7 @@ from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.retention import Pruned
 from lithograph.durable.status import Status
-from lithograph.errors import StateError, UsageError
+from lithograph.errors import NotFoundError, StateError, UsageError
 from lithograph.resilience.budget import Limits
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
@@ -79,7 +79,7 @@ def check_organization(connection: "Connection", organization_id: OrganizationId
     """Raise `UsageError` unless there is such an organisation."""
     found = connection.execute(select(organization.c.id).where(organization.c.id == organization_id)).first()
     if found is None:
-        raise UsageError(f"there is no organisation {organization_id}: `litho organization list` shows those there are")
+        raise NotFoundError(f"organisation {organization_id}", "`litho organization list` shows those there are")
 
 
 def _check_idle(storage: Storage, organization_id: OrganizationId, clock: Clock) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import Row, column, func, insert, select, update
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.errors import UsageError
+from lithograph.errors import NotFoundError, UsageError
 from lithograph.service.administration import check_organization
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
@@ -136,7 +136,7 @@ def keys_of(storage: Storage, organization_id: OrganizationId) -> list[Key]:
 def revoke_key(storage: Storage, organization_id: OrganizationId, key_id: str, clock: Clock) -> Key:
     """Refuse a key from now on, and return it; one that was revoked before stays so since then.
 
-    Raises `UsageError` when the organisation has no such key.
+    Raises `NotFoundError` when the organisation has no such key.
     """
     c = api_key.c
     mine = (c.organization_id == organization_id) & (c.id == key_id)
@@ -146,7 +146,7 @@ def revoke_key(storage: Storage, organization_id: OrganizationId, key_id: str, c
         )
         row = connection.execute(select(api_key).where(mine)).first()
     if row is None:
-        raise UsageError(f"there is no key {key_id}: `litho key list` shows those there are")
+        raise NotFoundError(f"key {key_id}", "`litho key list` shows those there are")
     return _key(row)
 
 

@@ -2,7 +2,8 @@
 
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -52,6 +53,35 @@ def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
 
     return engine
+
+
+class Commits:
+    """Tells whether anything was committed to a file, by other connections than its own. A context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._raw = engine.raw_connection()
+        self._version = self._look()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._raw.close()
+
+    def any(self) -> bool:
+        """Return whether there was one since the last time. It reads a page of shared memory, and no file."""
+        before, self._version = self._version, self._look()
+        return self._version != before
+
+    def _look(self) -> int:
+        cursor = self._raw.cursor()
+        try:
+            cursor.execute("PRAGMA data_version")
+            return int(cursor.fetchone()[0])
+        finally:
+            cursor.close()
 
 
 def set_query_only(connection: Connection, wanted: bool) -> None:

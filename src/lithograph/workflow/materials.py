@@ -9,7 +9,7 @@ from sqlalchemy import Table, select, update
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
 from lithograph.durable.clock import seconds_of
-from lithograph.errors import UsageError
+from lithograph.errors import NotFoundError
 from lithograph.ontology.model import Ontology
 from lithograph.storage.columns import insert_into, json_text
 from lithograph.storage.open import Storage
@@ -78,7 +78,7 @@ def _is_kept(connection: "Connection", table: Table, mine: "ColumnElement[bool]"
 
 
 def document_of(storage: Storage, organization_id: OrganizationId, document_id: DocumentId) -> Document:
-    """Return a document; raises `UsageError` when the organisation has none of that id."""
+    """Return a document; raises `NotFoundError` when the organisation has none of that id."""
     c = documents.c
     with storage.read(organization_id) as connection:
         row = connection.execute(
@@ -87,17 +87,17 @@ def document_of(storage: Storage, organization_id: OrganizationId, document_id: 
             )
         ).first()
     if row is None:
-        raise UsageError(f"there is no document {document_id}")
+        raise NotFoundError(f"document {document_id}")
     return Document(*row)
 
 
 def ontology_of(storage: Storage, organization_id: OrganizationId, content_hash: str) -> Ontology:
-    """Return an ontology; raises `UsageError` when the organisation has none of that content hash."""
+    """Return an ontology; raises `NotFoundError` when the organisation has none of that content hash."""
     c = ontologies.c
     with storage.read(organization_id) as connection:
         found = connection.execute(
             select(json_text(c.body)).where(c.organization_id == organization_id, c.content_hash == content_hash)
         ).scalar()
     if found is None:
-        raise UsageError(f"there is no ontology with the content hash {content_hash}")
+        raise NotFoundError(f"ontology with the content hash {content_hash}")
     return msgspec.json.decode(found, type=Ontology)

@@ -11,6 +11,7 @@ from lithograph.durable.announce import Topic
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import journal
 from lithograph.durable.events import Event, follow
+from lithograph.durable.executions import get
 from lithograph.durable.listen import Listener, listening
 from lithograph.durable.signals import send
 from lithograph.durable.status import Status
@@ -89,8 +90,23 @@ async def test_whoever_listens_is_woken_when_the_connection_is_lost_and_hears_ag
                 await bell.wait()
 
 
-async def test_where_nothing_is_announced_it_looks_now_and_then(sqlite_storage: Storage) -> None:
+async def test_whatever_is_committed_to_a_file_is_heard(sqlite_storage: Storage) -> None:
     owner = claimed(sqlite_storage, CLOCK)
-    async with listening(sqlite_storage, 0.01) as listener:
+    async with listening(sqlite_storage, NEVER, NEVER) as listener:
         with listener.bell(owner.execution_id) as bell, anyio.fail_after(10):
+            await bell.wait()  # it has begun to look
+            await anyio.to_thread.run_sync(send, sqlite_storage, ORGANIZATION, owner.execution_id, "review", CLOCK)
             await bell.wait()
+
+
+async def test_a_reader_is_not_woken_by_its_own_looks(sqlite_storage: Storage) -> None:
+    owner = claimed(sqlite_storage, CLOCK)
+    async with listening(sqlite_storage, NEVER, NEVER) as listener:
+        with listener.bell(owner.execution_id) as bell:
+            with anyio.fail_after(10):
+                await bell.wait()
+            with sqlite_storage.read(ORGANIZATION) as connection:
+                get(connection, ORGANIZATION, owner.execution_id)
+            with anyio.move_on_after(0.2) as waited:
+                await bell.wait()
+            assert waited.cancelled_caught
