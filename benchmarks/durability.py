@@ -29,7 +29,8 @@ from lithograph.ontology.load import ontology_from_bytes
 from lithograph.ontology.model import Ontology
 from lithograph.storage.open import open_storage
 from lithograph.testing.corpus import generated_text
-from lithograph.workflow.extraction import ExtractionInput, run_extraction, start_extraction
+from lithograph.workflow.extraction import run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 
 CHUNKS = 200
 SETTINGS = ExtractionSettings()

@@ -13,11 +13,11 @@ from lithograph.durable import executions
 from lithograph.durable.database_clock import clock_of
 from lithograph.durable.events import Event, events_after
 from lithograph.durable.executions import Execution
-from lithograph.durable.queue import enqueue_unended
+from lithograph.durable.queue import enqueue_unended, leave
 from lithograph.ontology.load import ontology_from_bytes
 from lithograph.storage.open import Storage
 from lithograph.testing.corpus import generated_text
-from lithograph.workflow.extraction import leave, start_extraction
+from lithograph.workflow.extraction import start_extraction
 from lithograph.workflow.extractors import ModelChoice, rules_only
 from lithograph.workflow.models import Models
 from lithograph.workflow.runner import Plan
@@ -45,7 +45,7 @@ def queue(
     plan = Plan(ONTOLOGY, model)
     named = rules_only if model == RULES else Models(environment={"OPENAI_API_KEY": "test"})
     extractor = named(model, ONTOLOGY)
-    then = enqueue_unended if queued else leave
+    then = enqueue_unended if queued and storage.dialect == "postgresql" else leave
     return start_extraction(storage, document, ONTOLOGY, extractor, plan.input(document), clock_of(storage), then).id
 
 

@@ -19,7 +19,8 @@ from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document, response_cache
-from lithograph.workflow.extraction import ExtractionInput, start_extraction
+from lithograph.workflow.extraction import start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.materials import keep_document, keep_ontology
 
 NOW = time.time()

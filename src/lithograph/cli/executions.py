@@ -174,7 +174,7 @@ def result(
 
 
 def _text(place: Place, execution: str, out: Path | None) -> int:
-    from lithograph.workflow.extraction import input_of
+    from lithograph.workflow.extraction_input import input_of
 
     if out is not None:
         destination(out, ["json"])  # whatever the format, it has to be a file that can be written

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
@@ -15,7 +15,7 @@ from lithograph.durable.events import Event, events_after, follow
 from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Bell
 from lithograph.durable.lookup import find
-from lithograph.durable.queue import enqueue_unended
+from lithograph.durable.queue import enqueue_unended, leave
 from lithograph.durable.retention import Pruned, Retention
 from lithograph.durable.status import Status
 from lithograph.errors import UsageError
@@ -26,14 +26,16 @@ from lithograph.service.kept import KeptDocument, KeptOntology, documents_of, on
 from lithograph.storage.open import Storage
 from lithograph.workflow import spending
 from lithograph.workflow.batch_input import BATCH
-from lithograph.workflow.batch_overview import BatchOverview, batch_overview
-from lithograph.workflow.batch_result import result_of_batch
-from lithograph.workflow.extraction import leave, result_of_execution, start_extraction
 from lithograph.workflow.extractors import ExtractorNamed, rules_only
 from lithograph.workflow.materials import document_of, keep_document, keep_ontology, ontology_of
 from lithograph.workflow.overview import Overview, overview, percent_of, source_of
-from lithograph.workflow.runner import Plan
 from lithograph.workflow.spending import Account
+
+if TYPE_CHECKING:
+    from lithograph.workflow.batch_overview import BatchOverview
+    from lithograph.workflow.runner import Plan
+
+# What an extraction takes is imported where it is used: most commands only look.
 
 LEASE_SECONDS: Final = 45.0
 """How long the process that works on a file may be silent before it counts as dead."""
@@ -97,8 +99,10 @@ class Workspace:
         with self.storage.read(self.organization_id) as connection:
             return overview(connection, find(connection, self.organization_id, given))
 
-    def batch(self, given: str) -> BatchOverview:
+    def batch(self, given: str) -> "BatchOverview":
         """Return how a batch and its documents stand; raises `UsageError` for an execution that is none."""
+        from lithograph.workflow.batch_overview import batch_overview
+
         with self.storage.read(self.organization_id) as connection:
             found = find(connection, self.organization_id, given)
             return batch_overview(connection, found, timestamp(self.clock.now()))
@@ -124,10 +128,14 @@ class Workspace:
         """
         found = self.execution(given)
         if found.workflow_type == BATCH:
+            from lithograph.workflow.batch_result import result_of_batch
+
             return result_of_batch(self.storage, found)
+        from lithograph.workflow.extraction import result_of_execution
+
         return result_of_execution(self.storage, self.organization_id, found.id)
 
-    def start_extraction(self, document: Document, plan: Plan, *, named: ExtractorNamed = rules_only) -> Execution:
+    def start_extraction(self, document: Document, plan: "Plan", *, named: ExtractorNamed = rules_only) -> Execution:
         """Return the execution of a plan for a document, ready for whoever runs executions: the one there is, or a new
         one. Both document and ontology are kept.
 
@@ -135,6 +143,8 @@ class Workspace:
         extractor, of which only the identity counts here. Raises `UsageError` when there is no such model, or when the
         document is another organisation's.
         """
+        from lithograph.workflow.extraction import start_extraction
+
         self._check(document)
         extractor = named(plan.choice, plan.ontology)
         given = plan.input(document)

@@ -35,7 +35,8 @@ from lithograph.ontology.load import load_ontology
 from lithograph.ontology.model import Ontology
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.metered import PASS, Ledger, Metered
-from lithograph.workflow.extraction import ExtractionInput, run_extraction, start_extraction
+from lithograph.workflow.extraction import run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.extractors import ModelChoice, rules_only
 
 _POLL = 0.02

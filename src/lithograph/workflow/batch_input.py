@@ -12,7 +12,7 @@ from lithograph.durable.status import Status
 from lithograph.errors import StateError, UsageError
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.resilience.budget import Limits
-from lithograph.workflow.extraction import ExtractionInput
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.extractors import ModelChoice
 
 BATCH: Final = "batch_extraction"

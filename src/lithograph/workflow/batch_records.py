@@ -17,7 +17,7 @@ from lithograph.storage.schema import workflow_activity
 from lithograph.workflow.batch_input import ROUNDS, BatchInput
 from lithograph.workflow.batch_journal import Ended, Listed, activity_of
 from lithograph.workflow.batch_tally import Tally, tally, usage_since
-from lithograph.workflow.extraction import VERSION
+from lithograph.workflow.extraction_input import VERSION
 from lithograph.workflow.overview import percent_of
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from lithograph.durable.activities import input_hash
 from lithograph.durable.clock import timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, NewExecution
+from lithograph.durable.queue import leave
 from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
 from lithograph.errors import UsageError
@@ -26,7 +27,6 @@ from lithograph.extraction.settings import OnMissing
 from lithograph.workflow.batch_input import BATCH, DOCUMENTS, VERSION, BatchInput, OnFailure, batch_input_of
 from lithograph.workflow.batch_lister import Lister, Then
 from lithograph.workflow.batch_listing import Found, Listing, look_over, shown, walk
-from lithograph.workflow.extraction import leave
 from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.materials import keep_ontology
 from lithograph.workflow.runner import Plan, alive, check

@@ -12,7 +12,7 @@ import anyio.to_thread
 from lithograph.durable.executions import Execution
 from lithograph.errors import TransientError
 from lithograph.storage.open import Storage
-from lithograph.workflow.extraction import input_of
+from lithograph.workflow.extraction_input import input_of
 from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor
 from lithograph.workflow.materials import ontology_of
 

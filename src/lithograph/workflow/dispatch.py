@@ -11,7 +11,7 @@ back what it runs, at once, with a job for whoever is there.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,16 +23,12 @@ from procrastinate import App
 from procrastinate.exceptions import ProcrastinateException
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable import executions, signals
-from lithograph.durable.clock import timestamp
-from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.durable.executions import Execution
 from lithograph.durable.queue import SILENT, enqueue, queue_name, sweep
 from lithograph.durable.run import Worker, journaling
-from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
-from lithograph.errors import FencedError, LithographError, StateError, StorageError, UsageError
+from lithograph.errors import FencedError, StateError, StorageError, UsageError
 from lithograph.storage.open import Storage
+from lithograph.workflow.attend import Kind, attend
 from lithograph.workflow.queue_connector import QueueConnector
 
 if TYPE_CHECKING:
@@ -54,26 +50,6 @@ _SAID_AGAIN: Final = 60.0
 
 _FAREWELL: Final = 1.0
 """Seconds that the queue's own worker has to say that it is gone; the next sweep says it for it."""
-
-Carry = Callable[[Worker, Execution, bool], Awaitable[object]]
-"""Claims an execution and runs it, as one that is resumed or not, until it ends or must wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a worker can run: a type of workflow in one version, `at_once` of them at the same time."""
-
-    workflow_type: str
-    workflow_version: int
-    carry: Carry
-    at_once: int
-    ready: Callable[[Execution], Awaitable[bool]]
-    """Whether the provider is back that an execution is suspended for."""
-
-    @property
-    def queue(self) -> str:
-        """The queue that its jobs are in."""
-        return queue_name(self.workflow_type, self.workflow_version)
 
 
 async def dispatch(worker: Worker, kinds: Sequence[Kind], *, started: Callable[[], None] = lambda: None) -> None:
@@ -156,6 +132,8 @@ class _Taker:
     def __init__(self, worker: Worker, kind: Kind, runs: TaskGroup, troubles: _Troubles) -> None:
         self._worker, self._kind, self._runs, self._troubles = worker, kind, runs, troubles
         self._places = anyio.Semaphore(kind.at_once)
+        # A worker of another version takes none of these.
+        self._queue = queue_name(kind.workflow_type, kind.workflow_version)
 
     async def take(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Take jobs until this is cancelled, over as many connections as it takes."""
@@ -174,7 +152,7 @@ class _Taker:
     async def _work(self, app: App) -> None:
         work = asyncio.ensure_future(
             app.run_worker_async(
-                queues=[self._kind.queue],
+                queues=[self._queue],
                 concurrency=self._kind.at_once,
                 install_signal_handlers=False,
                 fetch_job_polling_interval=_LOOK_EVERY,
@@ -194,7 +172,7 @@ class _Taker:
 
     def _app(self, connector: QueueConnector) -> App:
         app = App(connector=connector)
-        app.task(name=self._kind.workflow_type, queue=self._kind.queue)(self._job)
+        app.task(name=self._kind.workflow_type, queue=self._queue)(self._job)
         return app
 
     async def _job(self, organization_id: str, execution_id: str) -> None:
@@ -206,7 +184,7 @@ class _Taker:
     async def _run(self, organization_id: OrganizationId, execution_id: ExecutionId, done: anyio.Event) -> None:
         try:
             async with self._places:
-                await self._look_after(organization_id, execution_id)
+                await attend(self._worker, self._kind, organization_id, execution_id, LOG)
         except (StateError, FencedError, UsageError) as error:
             LOG.info("nothing to do: %s", error)  # another worker has it, or it was ended or deleted meanwhile
         except StorageError as error:
@@ -223,61 +201,8 @@ class _Taker:
         finally:
             done.set()
 
-    async def _look_after(self, organization_id: OrganizationId, execution_id: ExecutionId) -> None:
-        worker = self._worker
-        execution, called = await anyio.to_thread.run_sync(_standing, worker.storage, organization_id, execution_id)
-        if execution.status.terminal:
-            return
-        resume = execution.status is Status.SUSPENDED
-        try:
-            if resume and not called and not await self._goes_on(execution):
-                return
-            if called:
-                stale = (signals.RESUME, signals.PAUSE)
-                await anyio.to_thread.run_sync(signals.withdraw, worker.storage, execution, stale, worker.clock)
-            await self._kind.carry(worker, execution, resume)
-        except (StateError, FencedError, StorageError):
-            raise
-        except LithographError as error:
-            LOG.warning("execution %s cannot be run: %s", execution_id, error)
-            await anyio.to_thread.run_sync(_fail, worker, execution, error)
-
-    async def _goes_on(self, suspended: Execution) -> bool:
-        """Whether an execution that nobody has called may go on by itself."""
-        if suspended.waiting_for != signals.PROVIDER:
-            return False
-        if await self._kind.ready(suspended):
-            return True
-        await anyio.to_thread.run_sync(_postpone, self._worker, suspended)
-        return False
-
 
 def _reason(error: Exception) -> str:
     """Return the first line of what is behind an error: Procrastinate's own says no more than that there was one."""
     lines = str(error.__cause__ or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def _standing(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> tuple[Execution, bool]:
-    """Return an execution, and whether somebody wants it to go on where it is suspended."""
-    with storage.read(organization_id) as connection:
-        execution = executions.get(connection, organization_id, execution_id)
-        owner = Owner(organization_id, execution_id, execution.epoch)
-        called = any(signal.name == signals.RESUME for signal in signals.waiting(connection, owner))
-        awaited = execution.waiting_for
-        return execution, called or (awaited is not None and signals.first(connection, owner, awaited) is not None)
-
-
-def _postpone(worker: Worker, execution: Execution) -> None:
-    """Have the sweep leave an execution alone for a while."""
-    with transaction(worker.storage, execution.organization_id, Transaction.CONTROL) as connection:
-        executions.touch(connection, execution, timestamp(worker.clock.now()))
-
-
-def _fail(worker: Worker, execution: Execution, error: LithographError) -> None:
-    """End an execution that this worker can never begin, with the reason: nobody watches a worker's terminal."""
-    storage, now = worker.storage, timestamp(worker.clock.now())
-    owner = executions.claim(storage, execution.organization_id, execution.id, worker.lease, worker.clock, resume=True)
-    values = {"error": str(error), "waiting_for": None}
-    with transaction(storage, execution.organization_id, Transaction.FINISH) as connection:
-        executions.finish(connection, owner, Status.FAILED, now, values=values, payload={"error": str(error)})

@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
-import msgspec
 
 from lithograph.domain.document import Document
-from lithograph.domain.ids import DocumentId, ExecutionId, OrganizationId, digest
+from lithograph.domain.ids import ExecutionId, OrganizationId, digest
 from lithograph.domain.result import ExtractionResult, ResultDocument
 from lithograph.durable import executions
 from lithograph.durable.activities import input_hash
@@ -18,10 +17,10 @@ from lithograph.durable.cache import StoredResponses
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, NewExecution
+from lithograph.durable.queue import leave
 from lithograph.durable.run import Context, Outcome, Worker, claim, run_execution
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
-from lithograph.errors import UsageError
 from lithograph.extraction.cached import CachedExtractor
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
@@ -29,10 +28,10 @@ from lithograph.extraction.progress import Progress, ignore
 from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.graph.store import publish
 from lithograph.ontology.model import Ontology
-from lithograph.resilience.budget import Limits
 from lithograph.resilience.policy import Scope
 from lithograph.storage.open import Storage
-from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, rules_only
+from lithograph.workflow.extraction_input import EXTRACTION, VERSION, ExtractionInput, input_of
+from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.fragments import FragmentCodec
 from lithograph.workflow.materials import document_of, keep_document, keep_ontology, ontology_of
 from lithograph.workflow.notices import Notices
@@ -43,40 +42,8 @@ from lithograph.workflow.tracker import Tracker
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-EXTRACTION = "extraction"
-VERSION = 2
-"""Raised when the same journal would be read differently."""
-
 _CHUNKS_A_CALL = 4
 """Chunks in work for each call that may be made at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractionInput:
-    """What an extraction works on, as its execution remembers it."""
-
-    document: DocumentId
-    source: str
-    ontology: str
-    model: str
-    settings: ExtractionSettings
-    base_url: str = ""
-    fallback: tuple[str, ...] = ()
-    limits: Limits = Limits()  # noqa: RUF009  # a frozen value
-
-    @property
-    def choice(self) -> ModelChoice:
-        """What reads the document."""
-        return ModelChoice(self.model, self.base_url, self.fallback)
-
-    def remembered(self) -> dict[str, Any]:
-        """Return it as the JSON object that the execution keeps, just as it is read back."""
-        given: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
-        return given
-
-
-def leave(connection: "Connection", execution: Execution) -> None:
-    """Leave a started execution to whoever started it."""
 
 
 def start_extraction(
@@ -132,18 +99,6 @@ def extraction_of(document: Document, ontology: Ontology, extractor: Extractor, 
         input_hash("", lasting),
     )
     return NewExecution(document.organization_id, EXTRACTION, VERSION, key, given.remembered())
-
-
-def input_of(execution: Execution) -> ExtractionInput:
-    """Return what an extraction works on; raises `UsageError` for an execution of another type or version."""
-    if execution.workflow_type != EXTRACTION:
-        raise UsageError(f"execution {execution.id} is a {execution.workflow_type}, not an extraction")
-    if execution.workflow_version != VERSION:
-        raise UsageError(
-            f"execution {execution.id} was started by another version of Lithograph (workflow version "
-            f"{execution.workflow_version}, this one has {VERSION}): finish it with that version, or start it anew"
-        )
-    return msgspec.convert(dict(execution.input), ExtractionInput)
 
 
 async def run_extraction(

@@ -6,7 +6,6 @@ from typing import Protocol, Self, runtime_checkable
 
 from lithograph.errors import UsageError
 from lithograph.extraction.extractor import Extractor
-from lithograph.extraction.rules import RulesExtractor
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.policy import Scope
 from lithograph.resilience.provider import Provider
@@ -52,6 +51,8 @@ def rules_only(choice: ModelChoice, ontology: Ontology) -> Extractor:
     """Return the offline rules; raises `UsageError` for everything else."""
     if choice != ModelChoice():
         raise UsageError(f"the model {choice.model!r} cannot be asked here; choose {RULES}")
+    from lithograph.extraction.rules import RulesExtractor
+
     return RulesExtractor(ontology)
 
 

@@ -7,14 +7,14 @@ from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution
 from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
-from lithograph.workflow import extraction
+from lithograph.workflow import extraction_input
 from lithograph.workflow.batch_input import BATCH, BatchInput, batch_input_of
-from lithograph.workflow.extraction import ExtractionInput
+from lithograph.workflow.extraction_input import ExtractionInput
 
 
 def input_of(execution: Execution) -> ExtractionInput | BatchInput:
     """Return what an execution works on; raises `UsageError` for one of another version of Lithograph."""
-    return batch_input_of(execution) if execution.workflow_type == BATCH else extraction.input_of(execution)
+    return batch_input_of(execution) if execution.workflow_type == BATCH else extraction_input.input_of(execution)
 
 
 def allow(storage: Storage, execution: Execution, limits: Limits) -> Execution:

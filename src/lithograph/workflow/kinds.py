@@ -7,13 +7,14 @@ from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Listener
 from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
-from lithograph.workflow import batch_input, extraction
+from lithograph.workflow import batch_input, extraction_input
+from lithograph.workflow.attend import Kind
 from lithograph.workflow.batch import run_batch
 from lithograph.workflow.batch_queue import Queued
 from lithograph.workflow.comeback import Comeback
-from lithograph.workflow.dispatch import Kind
 from lithograph.workflow.extraction import run_extraction
 from lithograph.workflow.extractors import ExtractorNamed, remembering
+from lithograph.workflow.runner import run_documents
 
 _BATCHES: Final = 100
 """Batches that a worker looks after at the same time. Their documents have places of their own, so that they never wait
@@ -29,10 +30,12 @@ def kinds_of(worker: Worker, named: ExtractorNamed, at_once: int, listener: List
         return await run_extraction(worker, execution, named=known, resume=resume)
 
     async def look_after(worker: Worker, batch: Execution, resume: bool) -> Status:
+        if worker.storage.dialect == "sqlite":  # there is nobody else who could run its documents
+            return await run_documents(worker, batch, known, resume=resume)
         return await run_batch(worker, batch, Queued(worker, listener), named=known, resume=resume)
 
     return (
-        Kind(extraction.EXTRACTION, extraction.VERSION, extract, at_once, Comeback(worker.storage, known)),
+        Kind(extraction_input.EXTRACTION, extraction_input.VERSION, extract, at_once, Comeback(worker.storage, known)),
         Kind(batch_input.BATCH, batch_input.VERSION, look_after, _BATCHES, _ready),
     )
 

@@ -38,14 +38,8 @@ from lithograph.workflow.batch import run_batch
 from lithograph.workflow.batch_children import InProcess
 from lithograph.workflow.batch_input import BATCH
 from lithograph.workflow.batch_result import result_of_batch
-from lithograph.workflow.extraction import (
-    ExtractionInput,
-    input_of,
-    is_started,
-    result_of_execution,
-    run_extraction,
-    start_extraction,
-)
+from lithograph.workflow.extraction import is_started, result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput, input_of
 from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, remembering, rules_only
 from lithograph.workflow.materials import ontology_of
 from lithograph.workflow.reading import read_files, unheard, unread_results
@@ -258,7 +252,7 @@ async def run_one(
         resume = execution.status is Status.SUSPENDED
         try:
             if execution.workflow_type == BATCH:
-                await _run_documents(worker, execution, named, resume=resume)
+                await run_documents(worker, execution, named, resume=resume)
             else:
                 await run_extraction(
                     worker,
@@ -284,15 +278,15 @@ async def run_one(
     return Part(execution, source, worked=True)
 
 
-async def _run_documents(worker: Worker, batch: Execution, named: ExtractorNamed, *, resume: bool) -> None:
-    """Run a batch, and its documents in this process too."""
+async def run_documents(worker: Worker, batch: Execution, named: ExtractorNamed, *, resume: bool) -> Status:
+    """Run a batch, and its documents in this process too; return what it was left in."""
     with journaling(worker) as writer:
         sharing, known = replace(worker, writer=writer), remembering(named)
 
         async def run(child: ExecutionId) -> Execution:
             return (await run_one(sharing, child, batch.organization_id, named=known)).execution
 
-        await run_batch(sharing, batch, InProcess(sharing, run), named=known, resume=resume)
+        return await run_batch(sharing, batch, InProcess(sharing, run), named=known, resume=resume)
 
 
 async def _let_go(worker: Worker, execution: Execution) -> Execution:

@@ -22,8 +22,10 @@ from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import workflow_execution
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
 from lithograph.testing.workers import WorkerProcess, workers
-from lithograph.workflow.dispatch import SWEEP_EVERY, Kind, dispatch
-from lithograph.workflow.extraction import EXTRACTION, VERSION, run_extraction
+from lithograph.workflow.attend import Kind
+from lithograph.workflow.dispatch import SWEEP_EVERY, dispatch
+from lithograph.workflow.extraction import run_extraction
+from lithograph.workflow.extraction_input import EXTRACTION, VERSION
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.runner import run_one
 

@@ -22,7 +22,8 @@ from lithograph.ontology.load import ontology_from_bytes
 from lithograph.ontology.model import Ontology
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.metered import BEGIN, Ledger, Metered, read_ledger
-from lithograph.workflow.extraction import ExtractionInput, result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.extraction import result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.extractors import ModelChoice
 
 ONTOLOGY = ontology_from_bytes(demo_ontology(), source="ontology.ttl")

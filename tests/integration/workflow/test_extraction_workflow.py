@@ -31,7 +31,8 @@ from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import entity, evidence, mention, relation, workflow_execution
 from lithograph.testing.gold import read_gold, read_index
 from lithograph.testing.oracle import OracleExtractor
-from lithograph.workflow.extraction import ExtractionInput, result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.extraction import result_of_execution, run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.materials import document_of
 
 CLOCK = SetClock()

@@ -14,7 +14,8 @@ from lithograph.durable.executions import Execution
 from lithograph.durable.status import Status
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.storage.open import Storage
-from lithograph.workflow.extraction import ExtractionInput, run_extraction, start_extraction
+from lithograph.workflow.extraction import run_extraction, start_extraction
+from lithograph.workflow.extraction_input import ExtractionInput
 
 CLOCK = SetClock()
 OF_A_RUN = (Transaction.CLAIM, Transaction.JOURNAL, Transaction.FINISH)

@@ -19,7 +19,7 @@ from lithograph.resilience.budget import Limits
 from lithograph.service.alone import lock_of
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage
-from lithograph.workflow.extraction import EXTRACTION, VERSION
+from lithograph.workflow.extraction_input import EXTRACTION, VERSION
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -24,7 +24,8 @@ from lithograph.extraction.extractor import Extractor
 from lithograph.graph.export.result_json import canonical_bytes
 from lithograph.resilience.budget import Limits
 from lithograph.service.workspace import Workspace
-from lithograph.workflow.extraction import input_of, run_extraction
+from lithograph.workflow.extraction import run_extraction
+from lithograph.workflow.extraction_input import input_of
 from lithograph.workflow.runner import Plan
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.clock import Clock, SystemClock, system_random
 from lithograph.durable.database_clock import clock_of
 from lithograph.durable.executions import Execution, Lease
-from lithograph.durable.queue import enqueue_unended
+from lithograph.durable.queue import enqueue_unended, leave
 from lithograph.durable.run import Worker
 from lithograph.graph.export.result_json import canonical_bytes
 from lithograph.ontology.load import ontology_from_bytes
@@ -23,7 +23,7 @@ from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.chaos.plan import ChaosPlan
 from lithograph.testing.chaos.rows import Rows, rows_of
 from lithograph.testing.corpus import generated_text
-from lithograph.workflow.extraction import leave, result_of_execution, start_extraction
+from lithograph.workflow.extraction import result_of_execution, start_extraction
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.models import Models
 from lithograph.workflow.runner import Plan, run_one
