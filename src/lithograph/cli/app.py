@@ -21,6 +21,7 @@ from lithograph.cli import (
     ontology,
     organization,
     prune,
+    serve,
     worker,
 )
 from lithograph.cli.errors import ExitCode, code_of, sentence_of
@@ -48,6 +49,7 @@ app.command()(prune.prune)
 app.command()(demo.demo)
 app.command()(fake_model.fake_model)
 app.command()(worker.worker)
+app.command()(serve.serve)
 app.command()(migrate.migrate)
 app.add_typer(batch.app, name="batch")
 app.add_typer(ontology.app, name="ontology")

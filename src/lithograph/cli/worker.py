@@ -1,16 +1,16 @@
 """`litho worker`: run whatever is queued on a server, until told to stop."""
 
 import gc
-import logging
 import os
 import signal
-from dataclasses import replace
+from contextlib import ExitStack
+from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lithograph.cli.errors import ExitCode, one_line
+from lithograph.cli.errors import ExitCode
 from lithograph.cli.options import (
     LEASE_SECONDS,
     Asking,
@@ -19,15 +19,12 @@ from lithograph.cli.options import (
     RequestsPerMinute,
     TokensPerMinute,
 )
-from lithograph.cli.output import tell
+from lithograph.cli.watched import LogFormat, Say, log, logged, watched
 from lithograph.cli.work import working
 
 if TYPE_CHECKING:
     from lithograph.durable.run import Worker
     from lithograph.workflow.models import Models
-
-_LOOK_EVERY: Final = 0.4
-"""Seconds between two looks for signals while nothing can be heard of them."""
 
 _PATIENCE: Final = 30.0
 """Seconds that whatever is done waits for a server that cannot be reached."""
@@ -46,49 +43,66 @@ def worker(
     tokens_per_minute: TokensPerMinute = None,
     prices: Prices = None,
     lease_seconds: LeaseSeconds = LEASE_SECONDS,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", metavar="N", min=0, max=65_535, help="Serve /metrics; 0 takes any free one."),
+    ] = None,
+    metrics_host: Annotated[str, typer.Option("--metrics-host", metavar="H", help="Where.")] = "127.0.0.1",
+    log_format: LogFormat = "text",
 ) -> int:
     """Run what is queued, of every organisation, until interrupted: any number of workers on any number of machines.
 
     Told to stop, a worker gives back what it runs at once, and another goes on with it. One that dies has its work
     taken over when its lease has run out.
     """
+    asking = Asking(concurrency, requests_per_minute, tokens_per_minute, prices)
+    metrics_at = None if metrics_port is None else (metrics_host, metrics_port)
+    return logged(log_format, partial(_run, db, asking, executions, lease_seconds, metrics_at))
+
+
+def _run(
+    db: str, asking: Asking, executions: int, lease_seconds: float, metrics_at: tuple[str, int] | None, say: Say
+) -> int:
     import anyio
 
     from lithograph.storage.open import open_storage
 
-    _log_plainly()
-    asking = Asking(concurrency, requests_per_minute, tokens_per_minute, prices)
     models = asking.models()
-    ending = Timer(_GRACE, _end)
+    ending = Timer(_GRACE, _end, (say,))
     ending.daemon = True
-    with open_storage(db, create=False, patience=_PATIENCE) as storage, working(storage, lease_seconds) as ready:
+    with ExitStack() as stack:
+        storage = stack.enter_context(open_storage(db, create=False, patience=_PATIENCE))
+        ready = stack.enter_context(working(storage, lease_seconds))
+        metrics = None
+        if metrics_at is not None:
+            from lithograph.telemetry.metrics import Metrics, metrics_server
+
+            metrics = Metrics()
+            port = stack.enter_context(metrics_server(metrics, *metrics_at))
+            say(f"metrics at http://{metrics_at[0]}:{port}/metrics")
+        stack.enter_context(watched("lithograph-worker", storage, metrics))
         models.share(storage)
-        anyio.run(_work, ready, models, executions, ending)
+        anyio.run(_work, ready, models, executions, ending, say)
     ending.cancel()
-    tell("stopped; what was in work is given back")
+    say("stopped; what was in work is given back")
     gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
     return ExitCode.COMPLETED
 
 
-def _end() -> None:
+def _end(say: Say) -> None:
     """End at once, where the server is away: there is nobody to give anything back to."""
-    tell("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
+    say("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
     os._exit(ExitCode.FAILED)
 
 
-async def _work(ready: "Worker", models: "Models", executions: int, ending: Timer) -> None:
+async def _work(ready: "Worker", models: "Models", executions: int, ending: Timer, say: Say) -> None:
     import anyio
 
-    from lithograph.durable.listen import listening
-    from lithograph.workflow.dispatch import dispatch
-    from lithograph.workflow.kinds import kinds_of
+    from lithograph.workflow.work import work
 
     async def take(scope: "anyio.CancelScope") -> None:
         try:
-            async with listening(ready.storage, _LOOK_EVERY) as listener:
-                working = replace(ready, listener=listener)
-                kinds = kinds_of(working, models, executions, listener)
-                await dispatch(working, kinds, started=lambda: tell(f"working as {ready.lease.owner}"))
+            await work(ready, models, executions, lambda: say(f"working as {ready.lease.owner}"))
         finally:
             scope.cancel()
 
@@ -105,16 +119,6 @@ async def _work(ready: "Worker", models: "Models", executions: int, ending: Time
             await models.aclose()
 
 
-class _PlainLines(logging.Handler):
-    """Tells what is logged, a line each."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tell of one record."""
-        tell(one_line(record.getMessage()))
-
-
-def _log_plainly() -> None:
+def log_plainly() -> None:
     """Tell of every trouble once, in a line of our own; what the libraries below say of it comes with tracebacks."""
-    logging.getLogger().addHandler(logging.NullHandler())
-    ours = logging.getLogger("lithograph")
-    ours.handlers = [_PlainLines(logging.WARNING)]
+    log("text")

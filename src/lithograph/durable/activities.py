@@ -26,6 +26,7 @@ from lithograph.errors import (
     TransientError,
 )
 from lithograph.resilience.retry import RetryPolicy
+from lithograph.telemetry.observe import Outcome, watch_activity
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -156,25 +157,33 @@ class JournaledActivities:
         key = input_hash(self._context, input)
         done = self._finished.get(name)
         if done is not None and done.input_hash == key:
-            result: O = self._codec.decode(done.result)
-            return result
+            known: O = self._codec.decode(done.result)
+            return known
         policy = self._overrides.get(name.partition("/")[0], self._retry)
         for attempt in count(1):
             error = None
             await self.gate.enter()
+            watch = watch_activity(name, attempt)
             try:
-                return await self._attempt(name, key, attempt, function, input)
+                result = await self._attempt(name, key, attempt, function, input)
             except (FencedError, StorageError):
                 raise
             except BlockedError as failure:
                 self.gate.close(failure)
+                watch.end(Outcome.BLOCKED)
             except LithographError as failure:
                 error = failure
                 if not isinstance(failure, TransientError) or attempt > policy.retries:
                     tries = failure.attempts if isinstance(failure, ExhaustedError) else attempt
                     await self._failed(name, key, tries, failure)
+                    watch.end(Outcome.FAILED)
                     raise ActivityError(name, str(failure), tries) from failure
+                watch.end(Outcome.RETRIED)
+            else:
+                watch.end(Outcome.COMPLETED)
+                return result
             finally:
+                watch.end(Outcome.INTERRUPTED)
                 self.gate.leave()
             if error is None:
                 await anyio.sleep_forever()  # the gate is shut: whoever looks after it cancels this

@@ -8,7 +8,7 @@ it has a name.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lithograph.domain.ids import OrganizationId
 
@@ -48,6 +48,8 @@ class Moment(StrEnum):
 CRASH_POINTS = tuple(f"{transaction}.{moment}" for transaction in Transaction for moment in Moment)
 """The names of all crash points."""
 
+_AFTERWARDS: Final = "lithograph_afterwards"
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -67,7 +69,16 @@ def reached(transaction: Transaction, moment: Moment) -> None:
 def transaction(storage: "Storage", organization_id: OrganizationId, name: Transaction) -> Iterator["Connection"]:
     """Give a connection in a write transaction, committed at the end, or rolled back when an error leaves it."""
     reached(name, Moment.BEFORE)
+    afterwards: list[Callable[[], None]] = []
     with storage.write(organization_id) as connection:
+        connection.info[_AFTERWARDS] = afterwards
         yield connection
         reached(name, Moment.INSIDE)
     reached(name, Moment.AFTER)
+    for tell in afterwards:
+        tell()
+
+
+def afterwards(connection: "Connection", tell: Callable[[], None]) -> None:
+    """Have `tell` called when the `transaction` of the connection is committed, and not when it is rolled back."""
+    connection.info.setdefault(_AFTERWARDS, []).append(tell)

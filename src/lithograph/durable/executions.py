@@ -5,6 +5,7 @@ Every change of status is a compare-and-set in a transaction, with its event in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, func, insert, or_, select, update
@@ -12,13 +13,14 @@ from sqlalchemy import Row, func, insert, or_, select, update
 from lithograph.domain.ids import ExecutionId, OrganizationId, digest
 from lithograph.durable.announce import announce
 from lithograph.durable.clock import Clock, timestamp
-from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.crashpoints import Transaction, afterwards, transaction
 from lithograph.durable.status import Status, check_transition
 from lithograph.durable.writes import Owner
 from lithograph.errors import IncompleteError, NotFoundError, StateError
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import organization, workflow_event, workflow_execution
+from lithograph.telemetry.observe import Subject, tell_changed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -208,6 +210,7 @@ def claim(
             values: dict[str, Any] = {"status": Status.FAILED, "error": error, "completed_at": now, "lease_owner": None}
             _set(connection, found, values, now)
             _emit(connection, found, "execution.failed", {"error": error}, now)
+            _tell(connection, found, Status.FAILED)
             poisoned = IncompleteError(f"execution {execution_id} has failed: {error}")
         else:
             poisoned = None
@@ -224,6 +227,7 @@ def claim(
             _set(connection, found, values, now)
             kind = "recovered" if recovering else "resumed" if found.started_at else "started"
             _emit(connection, found, f"execution.{kind}", {"epoch": found.epoch + 1}, now)
+            _tell(connection, found, kind)
     if poisoned is not None:
         raise poisoned
     return Owner(organization_id, execution_id, found.epoch + 1)
@@ -266,6 +270,7 @@ def finish(
     check_transition(execution.id, execution.status, status)
     _set(connection, execution, {"status": status, **ended, **lease, **values}, now)
     _emit(connection, execution, f"execution.{_EVENT_OF[status]}", payload, now)
+    _tell(connection, execution, status)
     return True
 
 
@@ -305,6 +310,7 @@ def change_within(connection: "Connection", found: Execution, wanted: Status, no
     _set(connection, found, values, now)
     kind = "execution.cancelled" if wanted is Status.CANCELLED else "execution.resumed"
     _emit(connection, found, kind, {"from": found.status}, now)
+    _tell(connection, found, wanted)
     return get(connection, found.organization_id, found.id)
 
 
@@ -350,6 +356,12 @@ def _emit(connection: "Connection", found: Execution, kind: str, payload: Mappin
         },
     )
     announce(connection, found.id)
+
+
+def _tell(connection: "Connection", found: Execution, change: str) -> None:
+    """Tell observers of a change of status when it is durable."""
+    subject = Subject(found.organization_id, found.id, found.workflow_type)
+    afterwards(connection, partial(tell_changed, subject, str(change)))
 
 
 def _execution(row: Row[Any]) -> Execution:

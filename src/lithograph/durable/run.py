@@ -39,6 +39,7 @@ from lithograph.resilience.retry import RetryPolicy
 from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
+from lithograph.telemetry.observe import Subject, tell_loaded, watch_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -159,12 +160,14 @@ async def run_execution(
     codec: Codec,
     context: str,
     progress: Callable[[], Mapping[str, object]] = dict,
+    workflow_type: str = "",
 ) -> Status:
     """Run a claimed execution and return the status that it was left in.
 
-    `context` is part of every activity's input hash. A `LithographError` of the workflow fails the execution. Raises
-    `FencedError` when the execution was lost to somebody else, `StorageError` when the database cannot be used; then,
-    and when this is cancelled, the execution is given back, to be continued by whoever claims it.
+    `context` is part of every activity's input hash; `workflow_type` is for observers. A `LithographError` of the
+    workflow fails the execution. Raises `FencedError` when the execution was lost to somebody else, `StorageError` when
+    the database cannot be used; then, and when this is cancelled, the execution is given back, to be continued by
+    whoever claims it.
     """
     journaled = partial(
         JournaledActivities,
@@ -177,11 +180,13 @@ async def run_execution(
         overrides=worker.overrides,
         progress=progress,
     )
-    with journaling(worker) as writer:
+    subject = Subject(owner.organization_id, owner.execution_id, workflow_type)
+    with watch_run(subject) as watch, journaling(worker) as writer:
         try:
             status = Status.RUNNING
             while status is Status.RUNNING:
-                finished = await anyio.to_thread.run_sync(_load, worker.storage, owner)
+                finished, begun = await anyio.to_thread.run_sync(_load, worker.storage, owner)
+                tell_loaded(subject, len(finished), begun)
                 activities = journaled(writer=writer, finished=finished)
                 given = Context(owner, activities, writer, worker.storage)
                 status = await _Run(worker, owner, activities, writer).carry_out(workflow, given)
@@ -190,6 +195,7 @@ async def run_execution(
                 await writer.flush()
             await _give_back(worker, owner)
             raise
+        watch.end(status)
     return status
 
 
@@ -206,12 +212,15 @@ def journaling(worker: Worker) -> Iterator[JournalWriter]:
         yield writer
 
 
-def _load(storage: Storage, owner: Owner) -> dict[str, Finished]:
+def _load(storage: Storage, owner: Owner) -> tuple[dict[str, Finished], int]:
+    """Return what is finished, by name, and how many activities were in flight when the run before this one ended."""
     c = workflow_activity.c
-    done = (c.execution_id == owner.execution_id) & (c.status == ActivityStatus.COMPLETED)
-    query = select(c.activity_name, c.input_hash, json_text(c.result)).where(done)
+    known = (ActivityStatus.COMPLETED, ActivityStatus.RUNNING, ActivityStatus.PENDING)
+    query = select(c.activity_name, c.status, c.input_hash, json_text(c.result))
+    query = query.where(c.execution_id == owner.execution_id, c.status.in_(known))
     rows = storage.ask(owner.organization_id, lambda connection: connection.execute(query).all())
-    return {name: Finished(key, result) for name, key, result in rows}
+    done = {name: Finished(key, result) for name, status, key, result in rows if status == ActivityStatus.COMPLETED}
+    return done, len(rows) - len(done)
 
 
 class _Run:

@@ -20,6 +20,7 @@ import msgspec
 from lithograph.errors import UnavailableError, UnreachableError, UsageError
 from lithograph.models.chat import Heard
 from lithograph.resilience.redact import redact
+from lithograph.telemetry.observe import headers_of_request
 
 if TYPE_CHECKING:
     import anthropic
@@ -99,7 +100,13 @@ def http_client() -> "httpx2.AsyncClient":
     import httpx2
 
     limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEPT)
-    return httpx2.AsyncClient(limits=limits, timeout=connecting(), follow_redirects=False)
+    hooks = {"request": [_observed]}
+    return httpx2.AsyncClient(limits=limits, timeout=connecting(), follow_redirects=False, event_hooks=hooks)
+
+
+async def _observed(request: "httpx2.Request") -> None:
+    """Let observers put into a request what tells its server which trace it belongs to."""
+    request.headers.update(headers_of_request())
 
 
 def connecting() -> "httpx2.Timeout":

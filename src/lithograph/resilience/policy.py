@@ -32,6 +32,7 @@ from lithograph.resilience.classify import counts
 from lithograph.resilience.limiter import Permit as Slot
 from lithograph.resilience.provider import Notice, NoticeKind, Provider, Told
 from lithograph.resilience.retry import RetryPolicy
+from lithograph.telemetry.observe import Outcome, tell_waited, watch_call
 
 Answer = TypeVar("Answer")
 Held = TypeVar("Held")
@@ -139,8 +140,9 @@ class Policy:
         with await _aside(scope, partial(reserve, scope.budgets, call.most), Reservations.close) as reservations:
             while True:
                 with await self._circuit(scope, outage) as circuit:
-                    limiter = self.provider.limiter
+                    limiter, began = self.provider.limiter, self.provider.now()
                     with await _aside(scope, partial(limiter.acquire, call.tokens), Slot.withdraw) as slot:
+                        tell_waited(self.provider.name, self.provider.now() - began)
                         if circuit.current:
                             return await self._attempt(call, scope, circuit, slot, reservations)
                         slot.withdraw()  # the circuit opened while this call waited its turn
@@ -166,7 +168,10 @@ class Policy:
         self, call: Call[Answer], scope: Scope, circuit: Circuit, slot: Slot, reservations: Reservations
     ) -> Answer:
         try:
-            answer = await self._in_time(call, scope)
+            with watch_call(self.provider.name, call.task) as watch:
+                answer = await self._in_time(call, scope)
+                used = call.used(answer)
+                watch.end(Outcome.COMPLETED, used)
         except TransientError as error:
             if counts(error):
                 circuit.failed()
@@ -176,7 +181,6 @@ class Policy:
             raise _TriedError(error, probing=circuit.probe) from error
         circuit.succeeded()
         slot.succeeded()
-        used = call.used(answer)
         slot.settle(used.tokens)
         reservations.settle(used)
         return answer

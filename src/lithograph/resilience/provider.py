@@ -11,6 +11,7 @@ from lithograph.resilience.alarm import Now, Sleep
 from lithograph.resilience.allowance import Allowance
 from lithograph.resilience.breaker import CircuitBreaker, State
 from lithograph.resilience.limiter import RateLimiter
+from lithograph.telemetry.observe import tell_circuit, tell_provider
 
 
 class NoticeKind(StrEnum):
@@ -96,6 +97,7 @@ class Provider:
         self._reset_after = limits.reset_after
         self._listeners: dict[Told, None] = {}
         self.rate_limited = self.faults = self._opened = 0
+        tell_provider(self)
 
     def __repr__(self) -> str:
         return f"Provider({self.name!r})"
@@ -125,6 +127,7 @@ class Provider:
         )
 
     def _circuit_changed(self, state: State) -> None:
+        tell_circuit(self.name, state)
         if state is State.HALF_OPEN:
             return
         opened = state is State.OPEN

@@ -23,6 +23,7 @@ _SECRETS = [
         (rf"({_NAME}(?: provided)?[\"']?\s*[:=]\s*[\"']?)[^\s\"',]+(?<![.])", rf"\1{_REMOVED}"),
         (r"\b(?:sk|pk|rk|gsk|xai|hf|r8|pplx|csk|nvapi|ghp)[-_][\w*-]{4,}", _REMOVED),
         (r"\b(?-i:AIza|AKIA|ASIA|ya29\.|eyJ)[\w.*-]{8,}", _REMOVED),
+        (r"\blitho_[0-9a-f]{12}_[\w-]+", _REMOVED),  # one of ours
         (r"[\w-]*\*{3,}[\w*-]*", _REMOVED),  # a key of which the provider shows the ends
         (r"(?<![a-z0-9])(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]{32,}", _REMOVED),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from lithograph.domain.ids import DocumentId, OrganizationId
+from lithograph.errors import NotFoundError
 from lithograph.storage.schema import document, ontology
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ class KeptOntology:
     content_hash: str
     source: str
     given_at: str
+
+
+def document_kept(connection: "Connection", organization_id: OrganizationId, document_id: DocumentId) -> KeptDocument:
+    """Return one document; raises `NotFoundError` when the organisation has none of that id."""
+    c = document.c
+    query = select(c.id, c.source, c.sha256, c.media_type, func.length(c.text), c.created_at)
+    row = connection.execute(query.where(c.id == document_id, c.organization_id == organization_id)).first()
+    if row is None:
+        raise NotFoundError(f"document {document_id}")
+    return KeptDocument(*row)
 
 
 def documents_of(

@@ -1,6 +1,6 @@
 """The workspace: everything that one organisation can do. The command line and the API call this and nothing below."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,7 +22,8 @@ from lithograph.errors import UsageError
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
 from lithograph.service.control import Answer, Control, Sent, Wake
-from lithograph.service.kept import KeptDocument, KeptOntology, documents_of, ontologies_of
+from lithograph.service.kept import KeptDocument, KeptOntology, document_kept, documents_of, ontologies_of
+from lithograph.service.once import Once, remember_start, started_under
 from lithograph.storage.open import Storage
 from lithograph.workflow import spending
 from lithograph.workflow.batch_input import BATCH
@@ -32,6 +33,13 @@ from lithograph.workflow.overview import Overview, overview, percent_of, source_
 from lithograph.workflow.spending import Account
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from lithograph.domain.ids import EntityId, Iri, RelationId
+    from lithograph.graph.page import Page
+    from lithograph.graph.shown import EntityDetail, EntitySummary, GraphView, Neighbour, RelationDetail
+    from lithograph.service.graph import Graphs
+    from lithograph.workflow.batch_kept import KeptBatch
     from lithograph.workflow.batch_overview import BatchOverview
     from lithograph.workflow.runner import Plan
 
@@ -94,6 +102,11 @@ class Workspace:
             )
             return [Listed(one, source_of(one), percent_of(connection, one)) for one in found]
 
+    def percent(self, execution: Execution) -> float:
+        """Return how much of an execution is done, from 0 to 100."""
+        with self.storage.read(self.organization_id) as connection:
+            return percent_of(connection, execution)
+
     def overview(self, given: str) -> Overview:
         """Return how an execution stands: how far it is, what it cost, what is missing, what happened last."""
         with self.storage.read(self.organization_id) as connection:
@@ -135,23 +148,58 @@ class Workspace:
 
         return result_of_execution(self.storage, self.organization_id, found.id)
 
-    def start_extraction(self, document: Document, plan: "Plan", *, named: ExtractorNamed = rules_only) -> Execution:
+    def start_extraction(
+        self, document: Document, plan: "Plan", *, named: ExtractorNamed = rules_only, once: Once | None = None
+    ) -> Execution:
         """Return the execution of a plan for a document, ready for whoever runs executions: the one there is, or a new
         one. Both document and ontology are kept.
 
         One that is suspended goes on, and of one that left something out that is run again. `named` knows the model's
-        extractor, of which only the identity counts here. Raises `UsageError` when there is no such model, or when the
-        document is another organisation's.
+        extractor, of which only the identity counts here. What was started `once` under a key is returned as it is.
+        Raises `UsageError` when there is no such model, when the document is another organisation's, or when the key
+        was used for something else.
         """
         from lithograph.workflow.extraction import start_extraction
 
         self._check(document)
+        if once is not None and (known := self._started_under(once)) is not None:
+            return known
         extractor = named(plan.choice, plan.ontology)
-        given = plan.input(document)
-        start = start_extraction(
-            self.storage, document, plan.ontology, extractor, given, self.clock, then=self._control.go_on
-        )
+        given, then = plan.input(document), self._set_going(once)
+        start = start_extraction(self.storage, document, plan.ontology, extractor, given, self.clock, then=then)
         return self.execution(start.id)
+
+    def start_batch(
+        self, batch: "KeptBatch", *, named: ExtractorNamed = rules_only, once: Once | None = None
+    ) -> Execution:
+        """Return the batch of documents that are kept, ready for whoever runs executions: the one there is, or a new
+        one. It goes on, and `once` counts, as with `start_extraction`.
+
+        Raises `NotFoundError` for a document that the organisation does not have, `UsageError` for none or too many of
+        them and as `start_extraction` does.
+        """
+        from lithograph.workflow.batch_kept import start_kept_batch
+
+        if once is not None and (known := self._started_under(once)) is not None:
+            return known
+        extractor, then = named(batch.plan.choice, batch.plan.ontology), self._set_going(once)
+        start = start_kept_batch(self.storage, self.organization_id, batch, extractor, self.clock, then)
+        return self.execution(start.id)
+
+    def _started_under(self, once: Once) -> Execution | None:
+        with self.storage.read(self.organization_id) as connection:
+            found = started_under(connection, self.organization_id, once)
+            return None if found is None else executions.get(connection, self.organization_id, found)
+
+    def _set_going(self, once: Once | None) -> "Callable[[Connection, Execution], None]":
+        """Return what is to be done in the transaction that starts something."""
+
+        def then(connection: "Connection", found: Execution) -> None:
+            self._control.go_on(connection, found)
+            if once is not None:
+                remember_start(connection, self.organization_id, once, found.id, timestamp(self.clock.now()))
+
+        return then
 
     def pause(self, given: str) -> Answer:
         """Ask whoever runs an execution to stop at the next chunk; what is in work is finished.
@@ -208,6 +256,31 @@ class Workspace:
         with transaction(self.storage, self.organization_id, Transaction.START) as connection:
             keep_document(connection, document, timestamp(self.clock.now()))
 
+    def add_document(self, data: bytes, source: str, media_type: str | None = None) -> KeptDocument:
+        """Read a document and keep it, once however often it is given; return it as it is kept.
+
+        `source` is what people call it, and with the bytes tells what kind it is, unless `media_type` does. Raises
+        `DocumentError` as `document_from_bytes` does.
+        """
+        from lithograph.documents.read import document_from_bytes
+
+        given = document_from_bytes(data, source=source, organization_id=self.organization_id, media_type=media_type)
+        self.keep_document(given)
+        return self.kept_document(given.id)
+
+    def add_ontology(self, data: bytes, source: str) -> Ontology:
+        """Read an ontology and keep it, each version of it once; raises `OntologyError` for one that is broken."""
+        from lithograph.ontology.load import ontology_from_bytes
+
+        given = ontology_from_bytes(data, source=source)
+        self.keep_ontology(given)
+        return given
+
+    def kept_document(self, document_id: DocumentId) -> KeptDocument:
+        """Return a document without its text; raises `NotFoundError` when there is none of that id."""
+        with self.storage.read(self.organization_id) as connection:
+            return document_kept(connection, self.organization_id, document_id)
+
     def keep_ontology(self, ontology: Ontology) -> None:
         """Keep an ontology; each version of it, by its content, is kept once."""
         with transaction(self.storage, self.organization_id, Transaction.START) as connection:
@@ -230,6 +303,73 @@ class Workspace:
         """Return the ontologies, newest first."""
         with self.storage.read(self.organization_id) as connection:
             return ontologies_of(connection, self.organization_id)
+
+    def entities(
+        self,
+        execution: str | None = None,
+        *,
+        search: str = "",
+        type: str = "",  # noqa: A002  # what it is called everywhere
+        min_confidence: float = 0.0,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> "Page[EntitySummary]":
+        """Return entities of an execution's graph, those with the most relations first; without an `execution` of all
+        that no batch has begun, the newest first. `cursor` is the `next` of the page before.
+
+        `search` is part of a name in any case, `type` one of the types, `min_confidence` lies in [0, 1]. Raises
+        `UsageError` for what cannot be any of these, as everything about graphs does.
+        """
+        return self._graphs().entities(execution, search, type, min_confidence, limit, cursor)
+
+    def entity(self, entity_id: "EntityId", execution: str | None = None) -> "EntityDetail":
+        """Return an entity, of the newest graph that has it unless one is named; raises `NotFoundError` if none has."""
+        return self._graphs().entity(entity_id, execution)
+
+    def neighbours(
+        self, entity_id: "EntityId", execution: str | None = None, *, limit: int = 50, cursor: str | None = None
+    ) -> "Page[Neighbour]":
+        """Return what an entity is related to, and how; what two relations lead to comes twice. Raises `NotFoundError`
+        when no graph has the entity.
+        """
+        return self._graphs().neighbours(entity_id, execution, limit, cursor)
+
+    def relations(
+        self,
+        execution: str | None = None,
+        *,
+        entity: "EntityId | None" = None,
+        predicate: "Iri | None" = None,
+        min_confidence: float = 0.0,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> "Page[RelationDetail]":
+        """Return relations, as `entities` does: those with `entity` at either end and those with the property
+        `predicate`, where they are given.
+        """
+        return self._graphs().relations(execution, entity, predicate, min_confidence, limit, cursor)
+
+    def relation(self, relation_id: "RelationId", execution: str | None = None) -> "RelationDetail":
+        """Return a relation, as `entity` does an entity."""
+        return self._graphs().relation(relation_id, execution)
+
+    def graph(
+        self,
+        execution: str,
+        *,
+        type: str = "",  # noqa: A002  # what it is called everywhere
+        min_confidence: float = 0.0,
+        limit: int = 10_000,
+    ) -> "GraphView":
+        """Return the graph of an execution to be drawn: its `limit` best connected entities, 10,000 at most, the
+        relations among them, and what the whole of it is made of.
+        """
+        return self._graphs().graph(execution, type, min_confidence, limit)
+
+    def _graphs(self) -> "Graphs":
+        from lithograph.service.graph import Graphs
+
+        return Graphs(self.storage, self.organization_id)
 
     def prune(self, wanted: Retention, *, dry_run: bool = False) -> Pruned:
         """Delete what ended long ago, and what nothing refers to any more; return what that was, or would be."""

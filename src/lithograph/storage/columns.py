@@ -5,10 +5,25 @@ text on SQLite.
 """
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Connection, Dialect, Integer, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Integer,
+    Table,
+    TableValuedAlias,
+    Text,
+    any_,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.ext.compiler import compiles
@@ -58,6 +73,21 @@ def _json_text(element: json_text, compiler: SQLCompiler, **options: Any) -> str
     (column,) = element.clauses
     said = compiler.process(column, **options)
     return f"CAST({said} AS TEXT)" if compiler.dialect.name == "postgresql" else f"json({said})"
+
+
+def elements(connection: Connection, column: ColumnElement[Any]) -> TableValuedAlias:
+    """Return what gives the texts of a JSON array, one in each row, as its column `value`; to be joined laterally."""
+    unpack = func.json_each if connection.dialect.name == "sqlite" else func.jsonb_array_elements_text
+    return unpack(column).table_valued("value", joins_implicitly=True)
+
+
+def among(connection: Connection, column: ColumnElement[Any], texts: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a column has one of these texts, of which there may be any number: they are one parameter, and
+    the database hashes them.
+    """
+    if connection.dialect.name == "sqlite":
+        return column.in_(select(elements(connection, literal(list(texts), Document)).c.value))
+    return column == any_(literal(list(texts), postgresql.ARRAY(Text)))
 
 
 def without_nul(json: str) -> str:

@@ -6,6 +6,7 @@
         |--- spending                                 what it has spent, in a row for each of many writers
     workflow_execution                                one piece of work: its status, its owner, its epoch
         |--- batch_document                           what a batch is made of
+        |--- start_key                                what somebody called the start of it, so that it is started once
         |--- workflow_activity                        the journal: what each named activity gave
         |--- workflow_event                           what happened, numbered without gaps
         |--- workflow_signal                          what people ask of it while it runs
@@ -190,6 +191,19 @@ batch_document = Table(
     ForeignKeyConstraint(["organization_id", "batch_id"], _EXECUTION, ondelete="CASCADE"),
 )
 
+start_key = Table(
+    "start_key",
+    metadata,
+    _organization(),
+    Column("key", Key, nullable=False),
+    Column("fingerprint", Key, nullable=False),
+    Column("execution_id", Key, nullable=False),
+    Column("created_at", Time, nullable=False),
+    PrimaryKeyConstraint("organization_id", "key"),
+    Index(None, "execution_id"),
+    _of_execution(),
+)
+
 workflow_activity = Table(
     "workflow_activity",
     metadata,
@@ -262,7 +276,12 @@ entity = Table(
     Column("aliases", Document, nullable=False),
     Column("attributes", Document, nullable=False),
     Column("confidence", Float, nullable=False),
+    Column("folded", Text, nullable=False),  # its names as they are searched, a line for each
+    Column("mentions", Number, nullable=False),
+    Column("relations", Number, nullable=False),  # of how many it is an end
     PrimaryKeyConstraint("execution_id", "id"),
+    Index(None, "execution_id", "relations", "id"),
+    Index(None, "id"),
     _of_execution(),
 )
 
@@ -295,8 +314,9 @@ relation = Table(
     Column("confidence", Float, nullable=False),
     Column("flags", Document, nullable=False),
     PrimaryKeyConstraint("execution_id", "id"),
-    Index(None, "execution_id", "subject_id"),
-    Index(None, "execution_id", "object_id"),
+    Index(None, "execution_id", "subject_id", "id"),
+    Index(None, "execution_id", "object_id", "id"),
+    Index(None, "id"),
     _of_execution(),
 )
 

@@ -16,8 +16,9 @@ _OLDEST: Final = (16,)
 """Since when it can be said apart whether a role is inherited and whether it may be taken."""
 
 _TABLES: Final = (
-    "document", "ontology", "spending", "api_key", "workflow_execution", "batch_document", "workflow_activity",
-    "workflow_signal", "workflow_event", "response_cache", "entity", "mention", "relation", "evidence",
+    "document", "ontology", "spending", "api_key", "workflow_execution", "batch_document", "start_key",
+    "workflow_activity", "workflow_signal", "workflow_event", "response_cache", "entity", "mention", "relation",
+    "evidence",
 )  # fmt: skip
 
 _ROLE = """
@@ -132,6 +133,27 @@ GRANT EXECUTE ON FUNCTION {schema}.lithograph_due TO {worker};
 ALTER FUNCTION {schema}.lithograph_due OWNER TO {system};
 """
 
+_BACKLOG = """
+-- For metrics: how many executions that have not ended stand how, for how many seconds the one has been silent that was
+-- heard of longest ago, and of how many the lease has run out.
+CREATE FUNCTION {schema}.lithograph_backlog()
+RETURNS TABLE (organization_id text, workflow_type text, standing text, number integer, silent float, overdue integer)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+    SELECT e.organization_id, e.workflow_type, e.standing, count(*)::integer,
+        greatest(0, extract(epoch FROM now() - min(e.updated_at)))::float,
+        (count(*) FILTER (WHERE e.lease_owner IS NOT NULL AND e.lease_expires_at < now()))::integer
+    FROM (
+        SELECT *, CASE WHEN status = 'suspended' THEN 'suspended' WHEN lease_owner IS NOT NULL THEN 'running'
+            ELSE 'waiting' END AS standing
+        FROM (SELECT organization_id, workflow_type, status, lease_owner, lease_expires_at, updated_at
+              FROM workflow_execution WHERE completed_at IS NULL) AS unended) AS e
+    GROUP BY e.organization_id, e.workflow_type, e.standing
+$$;
+REVOKE ALL ON FUNCTION {schema}.lithograph_backlog FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.lithograph_backlog TO {worker};
+ALTER FUNCTION {schema}.lithograph_backlog OWNER TO {system};
+"""
+
 _ORGANIZATIONS = """
 CREATE FUNCTION {schema}.lithograph_organizations() RETURNS SETOF {schema}.organization
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -175,7 +197,7 @@ def install(connection: Connection) -> None:
     _run(connection, SchemaManager.get_schema())
     _run(connection, f'SET LOCAL search_path = "{schema}"')
     _run(connection, f'GRANT CREATE ON SCHEMA "{schema}" TO {SYSTEM}')  # or it could not own a function there
-    for statement in (_QUEUE, _ENQUEUE, _DUE, _ORGANIZATIONS, ALLOWANCE):
+    for statement in (_QUEUE, _ENQUEUE, _DUE, _BACKLOG, _ORGANIZATIONS, ALLOWANCE):
         _run(connection, statement.format(**names))
     _run(connection, f'REVOKE CREATE ON SCHEMA "{schema}" FROM {SYSTEM}')
 

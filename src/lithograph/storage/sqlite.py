@@ -79,7 +79,8 @@ class Commits:
         cursor = self._raw.cursor()
         try:
             cursor.execute("PRAGMA data_version")
-            return int(cursor.fetchone()[0])
+            (version,) = cursor.fetchone() or (0,)
+            return int(version)
         finally:
             cursor.close()
 

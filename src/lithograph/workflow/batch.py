@@ -8,7 +8,9 @@ An activity of the batch is done when its child has ended, well or not, so that 
 have. When the batch ends, the documents without a whole result become failed activities: a retry runs them again.
 """
 
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -22,17 +24,21 @@ from lithograph.durable.signals import BUDGET
 from lithograph.durable.status import Status
 from lithograph.durable.writes import EventRow, Owner, Write
 from lithograph.errors import FencedError, LithographError, StorageError, innermost
+from lithograph.resolution.across import Cluster
 from lithograph.storage.open import Storage
 from lithograph.workflow import batch_records as records
 from lithograph.workflow.batch_children import Children, look_at
 from lithograph.workflow.batch_control import InFlight
 from lithograph.workflow.batch_documents import Documents, those_at, unended
-from lithograph.workflow.batch_input import RESOLVE, RETRY, ROUNDS, BatchInput, OnFailure, listed_input_of
+from lithograph.workflow.batch_input import BATCH, RESOLVE, RETRY, ROUNDS, BatchInput, OnFailure, listed_input_of
 from lithograph.workflow.batch_journal import BatchCodec, Ended, Listed, Resolved, activity_of, place_of
-from lithograph.workflow.batch_resolution import fingerprint, resolve_across
+from lithograph.workflow.batch_resolution import fingerprint, publish_batch, resolve_across
 from lithograph.workflow.batch_tracker import BatchTracker
 from lithograph.workflow.extractors import ExtractorNamed, rules_only
 from lithograph.workflow.materials import ontology_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class _WaitingError(Exception):
@@ -62,7 +68,13 @@ async def run_batch(
     owner = await claim(worker, execution.organization_id, execution.id, resume=resume)
     work = _Batch(worker, owner, execution, given, children)
     return await run_execution(
-        worker, owner, work.workflow, codec=BatchCodec(), context="batch", progress=work.tracker.progress
+        worker,
+        owner,
+        work.workflow,
+        codec=BatchCodec(),
+        context="batch",
+        progress=work.tracker.progress,
+        workflow_type=BATCH,
     )
 
 
@@ -119,7 +131,7 @@ class _Batch:
         state = await anyio.to_thread.run_sync(fingerprint, *self._place, abandon_on_cancel=True)
         found = await self._context.activities.run(RESOLVE, self._resolve, state)
         status = Status.COMPLETED_WITH_ERRORS if self.tracker.tally.unwell else Status.COMPLETED
-        return self._outcome(status, clusters=len(found.clusters))
+        return self._outcome(status, found.found(), clusters=len(found.clusters))
 
     async def _extract(self) -> None:
         """Carry to its end every document that has not ended; where one has failed that stops the batch, only those
@@ -221,10 +233,15 @@ class _Batch:
         budget = any(one.child.waiting_for == BUDGET for one in self._waiting)
         return SuspendedError(reason, BUDGET if budget else None)
 
-    def _outcome(self, status: Status, **said: object) -> Outcome:
+    def _outcome(self, status: Status, merged: Sequence[Cluster] = (), **said: object) -> Outcome:
         unwell = [ended for _, ended in self.tracker.tally.unwell.values()]
         output = {"documents": self.tracker.total, **said, **self.tracker.progress()}
-        return Outcome(status, output, partial(records.leave_to_retry, batch_id=self._batch.id, unwell=unwell))
+
+        def publish(connection: "Connection") -> None:
+            publish_batch(connection, self._batch.organization_id, self._batch.id, merged)
+            records.leave_to_retry(connection, self._batch.id, unwell)
+
+        return Outcome(status, output, publish)
 
     async def _tell(self, kind: str, **said: object) -> None:
         payload = msgspec.json.encode({**said, **self.tracker.progress()}).decode()

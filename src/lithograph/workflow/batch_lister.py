@@ -20,7 +20,7 @@ from lithograph.domain.ids import OrganizationId
 from lithograph.durable import executions
 from lithograph.durable.clock import timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.durable.executions import Execution
+from lithograph.durable.executions import Execution, NewExecution
 from lithograph.durable.run import Worker
 from lithograph.durable.starting import start_all
 from lithograph.durable.status import Status
@@ -33,6 +33,7 @@ from lithograph.workflow.batch_documents import count_of
 from lithograph.workflow.batch_input import DOCUMENTS, batch_input_of
 from lithograph.workflow.batch_listing import Found, shown
 from lithograph.workflow.extraction import extraction_of
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.materials import keep_documents
 
 if TYPE_CHECKING:
@@ -132,10 +133,7 @@ class Lister:
             documents = {one.id: one for one in outcomes if isinstance(one, Document)}
             keep_documents(connection, list(documents.values()), timestamp(self._worker.clock.now()))
             starts = {
-                one.id: replace(
-                    extraction_of(one, self._ontology, self._extractor, self._given.of(one.id, one.source)),
-                    parent_id=self._execution.id,
-                )
+                one.id: child_of(self._execution, self._given.of(one.id, one.source), self._ontology, self._extractor)
                 for one in documents.values()
             }
             found = start_all(connection, list(starts.values()), self._worker.clock)
@@ -173,6 +171,11 @@ class Lister:
         if found.status is Status.CANCELLED:
             raise StateError(f"batch {found.id} was cancelled while its documents were being listed")
         return found.waiting_for == DOCUMENTS
+
+
+def child_of(batch: Execution, given: ExtractionInput, ontology: Ontology, extractor: Extractor) -> NewExecution:
+    """Return what the execution of one of a batch's documents is started with."""
+    return replace(extraction_of(batch.organization_id, ontology, extractor, given), parent_id=batch.id)
 
 
 def _read_all(files: Iterable[Found], organization_id: OrganizationId) -> list[Document | DocumentError]:

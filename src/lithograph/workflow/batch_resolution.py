@@ -9,12 +9,13 @@ from sqlalchemy import select
 
 from lithograph.domain.ids import EntityId, ExecutionId, Iri, OrganizationId
 from lithograph.durable.status import Status
+from lithograph.graph.union import publish_union
 from lithograph.resolution.across import Cluster, Named, clusters_of
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document, entity, workflow_execution
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
+    from sqlalchemy import Connection, Select
 
 _PUBLISHED: Final = (Status.COMPLETED, Status.COMPLETED_WITH_ERRORS)
 _ROWS: Final = 1_000
@@ -36,6 +37,14 @@ def fingerprint(storage: Storage, organization_id: OrganizationId, batch_id: Exe
 def resolve_across(storage: Storage, organization_id: OrganizationId, batch_id: ExecutionId) -> tuple[Cluster, ...]:
     """Return the clusters of the entities of all documents that have a graph. Blocks for as long as that takes."""
     return clusters_of(_entities(storage, organization_id, batch_id))
+
+
+def publish_batch(
+    connection: "Connection", organization_id: OrganizationId, batch_id: ExecutionId, clusters: Sequence[Cluster]
+) -> None:
+    """Publish what the documents of a batch that have a graph say together. To be called in a transaction."""
+    finished = connection.execute(_finished(organization_id, batch_id, with_time=True)).scalars()
+    publish_union(connection, organization_id, batch_id, [*map(ExecutionId, finished)], clusters)
 
 
 def _entities(storage: Storage, organization_id: OrganizationId, batch_id: ExecutionId) -> Iterator[Sequence[Named]]:

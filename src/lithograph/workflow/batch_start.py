@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
@@ -15,7 +15,7 @@ import anyio.to_thread
 from lithograph.domain.ids import OrganizationId, digest
 from lithograph.durable import executions
 from lithograph.durable.activities import input_hash
-from lithograph.durable.clock import timestamp
+from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, NewExecution
 from lithograph.durable.queue import leave
@@ -30,6 +30,9 @@ from lithograph.workflow.batch_listing import Found, Listing, look_over, shown, 
 from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.materials import keep_ontology
 from lithograph.workflow.runner import Plan, alive, check
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Told = Callable[[int, int], object]
 """Is told how many documents are listed, and how many there are."""
@@ -117,17 +120,29 @@ def _tell(told: Told, files: int, listed: int) -> None:
 def _open(
     worker: Worker, batch: BatchPlan, organization_id: OrganizationId, extractor: Extractor, listing: Listing
 ) -> Execution:
-    """Return the batch there is, which takes over how it is to be run from now on, or a new one that waits."""
-    given, ontology = batch.input(), batch.plan.ontology
+    with transaction(worker.storage, organization_id, Transaction.START) as connection:
+        keep_ontology(connection, organization_id, batch.plan.ontology, timestamp(worker.clock.now()))
+        return open_batch(connection, organization_id, batch.input(), listing.key, extractor, worker.clock)
+
+
+def open_batch(
+    connection: "Connection",
+    organization_id: OrganizationId,
+    given: BatchInput,
+    documents: str,
+    extractor: Extractor,
+    clock: Clock,
+) -> Execution:
+    """Return the batch there is, which takes over how it is to be run from now on, or a new one that waits for its
+    documents; `documents` identifies them.
+    """
     lasting = replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1)
     identity = extractor.identity
     asked = input_hash(identity.revision, (identity.name, sorted(identity.parameters.items()), lasting))
-    key = digest("key", VERSION, listing.key, given.ontology, given.model, asked)
+    key = digest("key", VERSION, documents, given.ontology, given.model, asked)
     new = NewExecution(organization_id, BATCH, VERSION, key, given.remembered(), waiting_for=DOCUMENTS)
-    with transaction(worker.storage, organization_id, Transaction.START) as connection:
-        keep_ontology(connection, organization_id, ontology, timestamp(worker.clock.now()))
-        found = executions.start(connection, new, worker.clock)
-        wanted = replace(given, documents=batch_input_of(found).documents).remembered()
-        if found.input != wanted and found.status is not Status.COMPLETED:
-            executions.remember_input(connection, found, wanted)
-        return executions.get(connection, organization_id, found.id)
+    found = executions.start(connection, new, clock)
+    wanted = replace(given, documents=batch_input_of(found).documents).remembered()
+    if found.input != wanted and found.status is not Status.COMPLETED:
+        executions.remember_input(connection, found, wanted)
+    return executions.get(connection, organization_id, found.id)

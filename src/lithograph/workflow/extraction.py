@@ -62,7 +62,7 @@ def start_extraction(
     How many chunks are in work at once, what may be spent, and what becomes of a chunk that fails, make no difference
     to which it is; an execution that has not ended takes them over from the last start.
     """
-    new = extraction_of(document, ontology, extractor, given)
+    new = extraction_of(document.organization_id, ontology, extractor, given)
     with transaction(storage, document.organization_id, Transaction.START) as connection:
         now = timestamp(clock.now())
         keep_document(connection, document, now)
@@ -80,25 +80,27 @@ def is_started(
 ) -> bool:
     """Whether `start_extraction` would return an execution that is there."""
     with storage.read(document.organization_id) as connection:
-        found = executions.started(connection, extraction_of(document, ontology, extractor, given))
+        found = executions.started(connection, extraction_of(document.organization_id, ontology, extractor, given))
     return found is not None and found.status is not Status.CANCELLED
 
 
-def extraction_of(document: Document, ontology: Ontology, extractor: Extractor, given: ExtractionInput) -> NewExecution:
-    """Return what the execution for this document, ontology, model and these settings is started with."""
+def extraction_of(
+    organization_id: OrganizationId, ontology: Ontology, extractor: Extractor, given: ExtractionInput
+) -> NewExecution:
+    """Return what the execution for a document, this ontology, model and settings is started with."""
     lasting = replace(given.settings, on_missing=OnMissing.FAIL, concurrency=1)
     identity = extractor.identity
     key = digest(
         "key",
         VERSION,
-        document.id,
+        given.document,
         ontology.content_hash,
         given.model,
         identity.name,
         input_hash(identity.revision, sorted(identity.parameters.items())),
         input_hash("", lasting),
     )
-    return NewExecution(document.organization_id, EXTRACTION, VERSION, key, given.remembered())
+    return NewExecution(organization_id, EXTRACTION, VERSION, key, given.remembered())
 
 
 async def run_extraction(
@@ -124,7 +126,13 @@ async def run_extraction(
     owner = await claim(worker, organization_id, execution.id, resume=resume)
     work = _Extraction(worker, owner, given, document, ontology, extractor, progress, prepared)
     return await run_execution(
-        worker, owner, work.workflow, codec=FragmentCodec(), context=work.context, progress=work.tracker.progress
+        worker,
+        owner,
+        work.workflow,
+        codec=FragmentCodec(),
+        context=work.context,
+        progress=work.tracker.progress,
+        workflow_type=EXTRACTION,
     )
 
 
@@ -212,6 +220,7 @@ def summary_of(result: ExtractionResult) -> dict[str, Any]:
         "entities": result.stats.entities,
         "relations": result.stats.relations,
         "missing": len(result.missing),
+        "rejected": dict(result.rejected),
     }
 
 

@@ -50,9 +50,9 @@ FOUND_BY = {
     "workflow_signal": {"execution_id", "id"},
     "response_cache": {"key"},
     "document": {"id", "created_at"},
-    "entity": {"execution_id"},
+    "entity": {"execution_id", "id"},
     "mention": {"execution_id"},
-    "relation": {"execution_id"},
+    "relation": {"execution_id", "id"},
     "evidence": {"execution_id"},
 }
 """The tables that grow, and the columns of which one must be in an index's condition. What an organisation has is too
@@ -121,12 +121,29 @@ def everything(storage: Storage, folder: Path) -> None:
     workspace.batch(batch.id)
     workspace.result(batch.id)
     workspace.executions(children=True)
+    look_at_graphs(workspace, batch.id)
+    look_at_graphs(workspace, None)
     if storage.dialect == "postgresql":
         sweep(storage, at.clock)
         fourth = Document.from_text("Nor this.", source="d.txt", organization_id=ACME)
         waiting = workspace.start_extraction(fourth, Plan(ONTOLOGY), named=named)
         with storage.write(ACME) as connection:
             enqueue_unended(connection, waiting)
+
+
+def look_at_graphs(workspace: Workspace, execution: str | None) -> None:
+    first = workspace.entities(execution, limit=1)
+    workspace.entities(execution, limit=1, cursor=first.next)
+    (entity,) = first.items
+    workspace.entities(execution, search="a", type=entity.types[0], min_confidence=0.1)
+    workspace.entity(entity.id, execution)
+    workspace.neighbours(entity.id, execution)
+    some = workspace.relations(execution, limit=1)
+    workspace.relations(execution, limit=1, cursor=some.next)
+    workspace.relations(execution, entity=entity.id, predicate=some.items[0].predicate)
+    workspace.relation(some.items[0].id, execution)
+    if execution is not None:
+        workspace.graph(execution, type=entity.types[0], limit=2)
 
 
 async def read_all(workspace: Workspace, execution_id: ExecutionId) -> None:

@@ -305,7 +305,7 @@ def test_a_worker_can_change_no_table_of_the_queue_itself(administrator: psycopg
 
 
 ENQUEUE = "lithograph_enqueue"
-ACROSS = ("lithograph_due", "lithograph_organizations", "lithograph_key")
+ACROSS = ("lithograph_due", "lithograph_backlog", "lithograph_organizations", "lithograph_key")
 
 
 def functions(administrator: psycopg.Connection) -> dict[str, tuple[Any, ...]]:
@@ -333,7 +333,13 @@ def test_what_looks_across_is_pinned_and_not_for_everybody(administrator: psycop
 
 
 @pytest.mark.parametrize(
-    "call", ["lithograph_due(now(), 1000)", "lithograph_organizations()", "lithograph_key('theirs')"]
+    "call",
+    [
+        "lithograph_due(now(), 1000)",
+        "lithograph_backlog()",
+        "lithograph_organizations()",
+        "lithograph_key('theirs')",
+    ],
 )
 def test_a_tenant_cannot_look_across(call: str, url: str) -> None:
     query = sql.SQL("SELECT * FROM {}").format(sql.SQL(call))

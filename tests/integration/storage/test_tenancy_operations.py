@@ -7,6 +7,7 @@ needs.
 
 import importlib
 import inspect
+import logging
 import pkgutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -24,21 +25,29 @@ from tests.queued import ONTOLOGY
 import lithograph.durable
 import lithograph.workflow
 from lithograph.domain.document import Document
+from lithograph.domain.graph import KnowledgeGraph
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions, signals
 from lithograph.durable.crashpoints import Transaction
 from lithograph.durable.executions import Execution, Lease
+from lithograph.durable.queue import leave
 from lithograph.durable.retention import DAY, Retention
+from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.errors import UsageError
+from lithograph.extraction.rules import RulesExtractor
 from lithograph.ontology.load import ontology_from_bytes
 from lithograph.resilience.budget import Limits
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import metadata, organization
 from lithograph.testing.corpus import generated_text
+from lithograph.workflow.attend import Kind
+from lithograph.workflow.batch_kept import KeptBatch
 from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.extraction import run_extraction
+from lithograph.workflow.extraction_input import EXTRACTION, VERSION
 from lithograph.workflow.runner import Plan, run_one
 
 MINE, THEIRS = OrganizationId("mine"), OrganizationId("theirs")
@@ -61,6 +70,17 @@ class World:
     running: Execution
     pending: Execution
     batch: Execution
+
+    @property
+    def entity_id(self) -> str:
+        return self._graph().entities[0].id
+
+    @property
+    def relation_id(self) -> str:
+        return self._graph().relations[0].id
+
+    def _graph(self) -> KnowledgeGraph:
+        return Workspace(self.storage, THEIRS).result(self.done.id).graph
 
     def theirs(self) -> Mapping[str, list[Any]]:
         """Return everything that is theirs."""
@@ -120,8 +140,16 @@ def functions() -> Iterator[tuple[str, Operation]]:
                     yield f"{found.name.removeprefix('lithograph.')}.{name}", function
 
 
-WORKS_ON_WHAT_IT_IS_GIVEN = {"extract_files", "read_files", "run_files", "start_batch", "unread_results"}
-NAMING = {"batch_id", "content_hash", "document_id", "execution", "execution_id", "given"}
+WORKS_ON_WHAT_IT_IS_GIVEN = {
+    "extract_files",
+    "extraction_of",
+    "open_batch",
+    "read_files",
+    "run_files",
+    "start_batch",
+    "unread_results",
+}
+NAMING = {"batch_id", "content_hash", "document_id", "entity_id", "execution", "execution_id", "given", "relation_id"}
 """Parameters that name something."""
 FUNCTIONS = {
     name: function for name, function in functions() if name.rpartition(".")[2] not in WORKS_ON_WHAT_IT_IS_GIVEN
@@ -140,27 +168,45 @@ def values(world: World, execution: Execution) -> dict[str, Any]:
     return {
         "after": 0,
         "alone": True,
+        "batch": KeptBatch([world.document.id], Plan(OTHER_ONTOLOGY)),
         "batch_id": execution.id,
         "clock": CLOCK,
+        "clusters": (),
         "content_hash": ONTOLOGY.content_hash,
+        "data": b"<urn:a> a <http://www.w3.org/2002/07/owl#Class> .",
         "document": Document.from_text("Dora works.", source="dora.txt", organization_id=MINE),
         "document_id": world.document.id,
+        "entity_id": world.entity_id,
         "execution": execution,
         "execution_id": execution.id,
+        "extractor": RulesExtractor(OTHER_ONTOLOGY),
         "given": execution.id,
+        "kind": Kind(EXTRACTION, VERSION, run_extraction_of, 1, is_ready),
         "lease": Lease("mine", sole=True),
         "limit": 1_000,
         "limits": Limits(tokens=1),
+        "log": logging.getLogger("tenants"),
         "name": "review",
         "now": "2099-01-01T00:00:00Z",
         "ontology": OTHER_ONTOLOGY,
         "organization_id": MINE,
         "plan": Plan(OTHER_ONTOLOGY),
         "positions": [0, 1, 2],
+        "relation_id": world.relation_id,
+        "source": "given.txt",
         "storage": world.storage,
+        "then": leave,
         "wanted": Retention(DAY, frozenset(status for status in Status if status.terminal), cache=True),
         "worker": worker(world.storage, lease=Lease("mine", sole=True)),
     }
+
+
+async def run_extraction_of(worker: Worker, execution: Execution, resume: bool) -> None:
+    await run_extraction(worker, execution, resume=resume)
+
+
+async def is_ready(_: Execution) -> bool:
+    return True
 
 
 def unknown(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +228,8 @@ def call(world: World, operation: Operation, given: Mapping[str, Any], *first: o
                 arguments[name] = Status.CANCELLED
             elif parameter.default is parameter.empty:
                 assert name in given, f"say in `values` what `{name}` of {operation.__qualname__} is here"
-                arguments[name] = given[name]
+                by_id = name == "execution" and parameter.annotation is str
+                arguments[name] = given[name].id if by_id else given[name]
         found = operation(*first, **arguments)
         if inspect.isfunction(found):  # it gives the page after a place
             found = found(-1)
@@ -263,4 +310,4 @@ def test_there_is_something_to_be_found(world: World) -> None:
 
 def test_the_operations_are_found() -> None:
     assert {"durable.executions.claim", "durable.signals.send", "workflow.runner.run_one"} <= FUNCTIONS.keys()
-    assert {"result", "cancel", "retry", "prune"} <= METHODS.keys()
+    assert {"result", "cancel", "retry", "prune", "entity", "relation", "graph"} <= METHODS.keys()

@@ -77,6 +77,10 @@ async def test_every_document_is_an_execution_and_what_they_share_is_found(scene
     assert len(whole.graph.entities) == DOCUMENTS + 1
     assert {relation.object for relation in whole.graph.relations} == {cluster.id}
     assert len(whole.graph.relations) == DOCUMENTS
+    shown = await anyio.to_thread.run_sync(Workspace(scene.storage, ORGANIZATION).graph, batch.id)
+    assert {node.id for node in shown.nodes} == {entity.id for entity in whole.graph.entities}
+    assert {edge.id for edge in shown.edges} == {relation.id for relation in whole.graph.relations}
+    assert (shown.nodes[0].id, shown.nodes[0].degree) == (cluster.id, DOCUMENTS)
 
 
 async def test_a_document_that_fails_leaves_the_others_alone_and_is_all_that_a_retry_runs(scene: Scene) -> None:

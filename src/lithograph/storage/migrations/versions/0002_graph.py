@@ -34,9 +34,14 @@ def _entities() -> None:
         sa.Column("aliases", Document, nullable=False),
         sa.Column("attributes", Document, nullable=False),
         sa.Column("confidence", sa.Float, nullable=False),
+        sa.Column("folded", sa.Text, nullable=False),
+        sa.Column("mentions", Number, nullable=False),
+        sa.Column("relations", Number, nullable=False),
         sa.PrimaryKeyConstraint("execution_id", "id", name="pk_entity"),
         _of_execution("entity"),
     )
+    _index("entity", "execution_id", "relations", "id")
+    _index("entity", "id")
     op.create_table(
         "mention",
         sa.Column("organization_id", Key, nullable=False),
@@ -74,7 +79,8 @@ def _relations() -> None:
         _of_execution("relation"),
     )
     for column in ("subject_id", "object_id"):
-        op.create_index(f"ix_relation_execution_id_{column}", "relation", ["execution_id", column])
+        _index("relation", "execution_id", column, "id")
+    _index("relation", "id")
     op.create_table(
         "evidence",
         sa.Column("organization_id", Key, nullable=False),
@@ -93,6 +99,10 @@ def _relations() -> None:
         ),
         _of_execution("evidence"),
     )
+
+
+def _index(table: str, *columns: str) -> None:
+    op.create_index("_".join(["ix", table, *columns]), table, columns)
 
 
 def _of_execution(table: str) -> sa.ForeignKeyConstraint:

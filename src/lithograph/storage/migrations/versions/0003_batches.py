@@ -1,4 +1,4 @@
-"""The documents of a batch, and the keys of organisations."""
+"""The documents of a batch, the keys of organisations, and those under which executions were started."""
 
 from collections.abc import Sequence
 
@@ -37,6 +37,22 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_batch_document_execution_id", "batch_document", ["execution_id"])
+    op.create_table(
+        "start_key",
+        sa.Column("organization_id", Key, nullable=False),
+        sa.Column("key", Key, nullable=False),
+        sa.Column("fingerprint", Key, nullable=False),
+        sa.Column("execution_id", Key, nullable=False),
+        sa.Column("created_at", Time, nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "key", name="pk_start_key"),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "execution_id"],
+            ["workflow_execution.organization_id", "workflow_execution.id"],
+            ondelete="CASCADE",
+            name="fk_start_key_organization_id_execution_id",
+        ),
+    )
+    op.create_index("ix_start_key_execution_id", "start_key", ["execution_id"])
     alone = sa.column("parent_id").is_(None)
     for columns in (["created_at"], ["status", "created_at"]):
         op.create_index(
