@@ -13,7 +13,7 @@ from lithograph.api.guard import LimitBodies, SameOrigin, TellBrowsers
 from lithograph.api.openapi import document
 from lithograph.api.problems import answer_problems
 from lithograph.api.responses import PROBLEMS
-from lithograph.api.routes import administration, events, executions, health, materials, starts
+from lithograph.api.routes import administration, events, executions, graph, health, materials, starts
 from lithograph.api.server import Server
 from lithograph.api.sse import encode
 from lithograph.api.web import add_web
@@ -31,6 +31,7 @@ _ROUTERS: Final = (
     starts.router,
     executions.router,
     events.router,
+    graph.router,
     administration.router,
 )
 

@@ -13,6 +13,7 @@ from lithograph.cli import (
     budget,
     control,
     demo,
+    doctor,
     executions,
     extract,
     fake_model,
@@ -46,6 +47,7 @@ app.command()(control.retry)
 app.command()(control.signal)
 app.command()(budget.budget)
 app.command()(prune.prune)
+app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.command()(fake_model.fake_model)
 app.command()(worker.worker)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import IO, Final, Self
+from typing import IO, ClassVar, Final, Self
 
 from lithograph.errors import UsageError
 
@@ -17,12 +17,15 @@ _PATIENCE: Final = 30.0
 """Seconds to wait for a worker to begin, or to end when it was asked to."""
 
 _POLL: Final = 0.02
-_BEGAN: Final = "working as"
 
 
-@dataclass(slots=True)
+@dataclass
 class WorkerProcess:
     """A `litho worker`; a context manager that leaves no process behind."""
+
+    subcommand: ClassVar[str] = "worker"
+    began: ClassVar[str] = "working as"
+    """What it says when it has begun."""
 
     url: str
     lease_seconds: float = 45.0
@@ -64,8 +67,8 @@ class WorkerProcess:
         return self._said
 
     def start(self, patience: float = _PATIENCE) -> None:
-        """Return when it takes jobs; raises `UsageError` with what it said when it ended, or was silent, instead."""
-        command = [sys.executable, "-P", "-m", "lithograph", "worker", f"--db={self.url}"]
+        """Return when it has begun; raises `UsageError` with what it said when it ended, or was silent, instead."""
+        command = [sys.executable, "-P", "-m", "lithograph", self.subcommand, f"--db={self.url}"]
         command += [f"--lease-seconds={self.lease_seconds}", *self.options]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # it is read until the process has ended
         self._process = subprocess.Popen(  # noqa: S603  # our own command
@@ -76,10 +79,10 @@ class WorkerProcess:
             stderr=self._log,
         )
         until = time.monotonic() + patience
-        while _BEGAN not in self.said:
+        while self.began not in self.said:
             if not self.alive or time.monotonic() > until:
                 self.kill()
-                raise UsageError(f"the worker did not begin: {self.said.strip()}")
+                raise UsageError(f"`litho {self.subcommand}` did not begin: {self.said.strip()}")
             time.sleep(_POLL)
 
     def freeze(self) -> None:

@@ -1,0 +1,37 @@
+"""`litho serve` in a process of its own, for tests of what becomes of its clients when it dies, is slow or is replaced."""
+
+import re
+import socket
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from lithograph.testing.workers import WorkerProcess
+
+_ADDRESS: Final = re.compile(r"serving (http://\S+)")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses at present."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@dataclass
+class ServeProcess(WorkerProcess):
+    """A `litho serve`, with its worker; started again, it serves the same address."""
+
+    subcommand: ClassVar[str] = "serve"
+    began: ClassVar[str] = "serving http"
+
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        self.options = (*self.options, f"--port={self.port}")
+
+    @property
+    def address(self) -> str:
+        """Its URL, as it says it."""
+        found = _ADDRESS.search(self.said)
+        return found[1] if found else f"http://127.0.0.1:{self.port}"
