@@ -4,12 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 TOGETHER := --numprocesses auto --dist loadfile
+PAGES := src/lithograph/api/static/index.html
 
-.PHONY: help setup demo test test-all chaos lint format lock clean
+.PHONY: help setup demo web web-where-possible test test-all chaos lint format lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
 	@echo "make demo      extract a graph from the bundled document, offline"
+	@echo "make web       build the web pages; it takes Node.js 20 or newer"
 	@echo "make test      the whole check, some minutes"
 	@echo "make test-all  the check and the heavy tests"
 	@echo "make chaos     kill, freeze and cut off workers and their server for three minutes, and compare the results"
@@ -29,16 +31,31 @@ $(READY): requirements-dev.lock requirements-setup.lock pyproject.toml
 demo: setup
 	$(BIN)/litho demo
 
+web: $(PAGES)
+
+$(PAGES): web/node_modules/.ready $(shell find web -path web/node_modules -prune -o -type f -print)
+	npm --prefix web run --silent build
+	@touch $(PAGES)
+
+web/node_modules/.ready: web/package-lock.json
+	npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Browser tests are skipped, with the reason, where there are no pages.
+web-where-possible:
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory web && npm --prefix web test --silent; \
+	else echo "npm is missing: the web pages are not built"; fi
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint
+test: lint web-where-possible
 	$(BIN)/python -m pytest $(TOGETHER)
 
-test-all: lint
+test-all: lint web-where-possible
 	$(BIN)/python -m pytest $(TOGETHER) -m "heavy or not heavy"
 
 chaos: setup

@@ -1,4 +1,4 @@
-"""`litho serve` in a process of its own, for tests of what becomes of its clients when it dies, is slow or is replaced."""
+"""`litho serve` in a process of its own, for tests of what becomes of its clients when it dies or is replaced."""
 
 import re
 import socket

@@ -15,6 +15,9 @@ from lithograph.storage.schema import metadata
 from lithograph.testing.chaos.rows import Rows
 from lithograph.testing.chaos.work import Undisturbed
 
+_BEFORE, _AROUND = 60, 240
+"""Characters that are shown of something that differs: how many of them are the same, and all of them."""
+
 _SHOWN: Final = 60
 """Events of an execution that are shown, the last ones."""
 
@@ -55,13 +58,19 @@ def _of_activities(rows: Rows, wanted: Rows) -> Iterator[tuple[ExecutionId, str]
     for key in wanted.activities.keys() & rows.activities.keys():
         execution, name = key
         if rows.activities[key] != wanted.activities[key]:
-            yield execution, f"{name} is {_short(rows.activities[key])}, not {_short(wanted.activities[key])}"
+            yield execution, f"{name} is {_apart(rows.activities[key], wanted.activities[key])}"
         if rows.completions.get(key, 0) != 1:
             yield execution, f"{name} was completed {rows.completions.get(key, 0)} times"
 
 
-def _short(activity: Sequence[str]) -> str:
-    return " ".join(part[:80] for part in activity)
+def _apart(found: Sequence[str], wanted: Sequence[str]) -> str:
+    """Return where two activities begin to differ."""
+    for one, other in zip(found, wanted, strict=True):
+        if one != other:
+            apart = (place for place, (here, there) in enumerate(zip(one, other, strict=False)) if here != there)
+            at = max(0, next(apart, min(len(one), len(other))) - _BEFORE)
+            return f"...{one[at : at + _AROUND]}..., not ...{other[at : at + _AROUND]}... (at {at})"
+    return "the same"
 
 
 def astray(administrator: str) -> Iterator[str]:
