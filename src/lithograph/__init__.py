@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lithograph.client.connect import connect
     from lithograph.documents.read import document_from_bytes, read_document
     from lithograph.domain.document import Document, Span
     from lithograph.domain.graph import Entity, KnowledgeGraph, Relation
@@ -33,6 +34,7 @@ __all__ = [
     "RulesExtractor",
     "Span",
     "TransientError",
+    "connect",
     "document_from_bytes",
     "export",
     "load_ontology",
@@ -41,6 +43,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "client.connect": ("connect",),
     "documents.read": ("document_from_bytes", "read_document"),
     "domain.document": ("Document", "Span"),
     "domain.graph": ("Entity", "KnowledgeGraph", "Relation"),

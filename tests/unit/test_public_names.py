@@ -7,7 +7,7 @@ import lithograph
 
 NAMES = """
 Document Entity ExtractionPipeline ExtractionResult ExtractionSettings Extractor Format KnowledgeGraph LithographError
-Ontology PermanentError Relation RulesExtractor Span TransientError document_from_bytes export load_ontology
+Ontology PermanentError Relation RulesExtractor Span TransientError connect document_from_bytes export load_ontology
 ontology_from_bytes read_document
 """
 

@@ -70,7 +70,8 @@ class _Server(uvicorn.Server):
 def bound(host: str, port: int) -> socket.socket:
     """Return a socket that listens there, on any free port where it is 0; raises `UsageError` when it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # Named TCP, or asyncio does not turn off Nagle's algorithm, and every answer waits 40 ms for an acknowledgement.
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((host, port))

@@ -4,6 +4,7 @@ A worker that has the execution is asked by a signal, and heeds it within a seco
 is made at once.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class Control:
         """Send a signal; see `Workspace.signal`."""
         if not name.strip():
             raise UsageError("the signal has no name; give one")
+        _check_json(payload)
         with self._locked(given) as (connection, found, now):
             new = signals.send_within(connection, found, name, now, payload=payload, client_key=key)
             awaited = found.status is Status.SUSPENDED and name in (found.waiting_for, signals.RESUME)
@@ -143,6 +145,16 @@ class Control:
 
     def _alone(self) -> AbstractContextManager[bool]:
         return nobody_works(self.storage, self.lease_seconds)
+
+
+def _check_json(payload: object) -> None:
+    """Raise `UsageError` for what Python takes for JSON and nothing else does."""
+    try:
+        json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            "the payload is no JSON that can be kept: it may hold no infinite number and no half of a surrogate pair"
+        ) from error
 
 
 def check_resumable(found: Execution) -> None:

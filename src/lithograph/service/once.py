@@ -1,7 +1,8 @@
 """Once: a start that is asked for again under the same key is the same start, whatever became of it meanwhile."""
 
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from sqlalchemy import select
 
@@ -29,6 +30,11 @@ class Once:
     def __post_init__(self) -> None:
         if not 0 < len(self.key) <= _LONGEST:
             raise UsageError(f"an idempotency key has 1 to {_LONGEST} characters, this one has {len(self.key)}")
+
+    @classmethod
+    def of(cls, key: str, *asked: object) -> Self:
+        """Return what is started under a key when this is asked."""
+        return cls(key, hashlib.sha256(repr(asked).encode()).hexdigest())
 
 
 def started_under(connection: "Connection", organization_id: OrganizationId, once: Once) -> ExecutionId | None:

@@ -1,6 +1,5 @@
 """Starting extractions and batches."""
 
-import hashlib
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
@@ -63,7 +62,7 @@ def _plan(caller: Caller, asked: Asked) -> Plan:
 
 
 def _once(key: str | None, what: str, asked: Asked) -> Once | None:
-    return None if key is None else Once(key, hashlib.sha256(f"{what} {asked.model_dump_json()}".encode()).hexdigest())
+    return None if key is None else Once.of(key, what, asked.model_dump_json())
 
 
 def _started(caller: Caller, found: StoredExecution, response: Response) -> Execution:

@@ -38,8 +38,8 @@ def _place(url: str) -> tuple[Path | None, bool]:
     except (ArgumentError, ValueError):
         return None, False
     server = parsed.drivername.startswith("postgres")
-    whole = parsed.drivername == "sqlite" and parsed.database and not (parsed.host or parsed.query)
-    return (Path(parsed.database) if whole and parsed.database != ":memory:" else None), server
+    file = parsed.database if parsed.drivername == "sqlite" and not (parsed.host or parsed.query) else None
+    return (Path(file) if file and file != ":memory:" else None), server
 
 
 def _database(url: str, path: Path | None, *, server: bool) -> Iterator[Check]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,10 @@ _NO_ROOM, _LITTLE_ROOM = 100 << 20, 1 << 30
 
 class _NotKeptError(Exception):
     """Ends a transaction that was only to see whether it may begin."""
+
+
+def _leave() -> None:
+    raise _NotKeptError
 
 
 def file_checks(url: str, path: Path) -> Iterator[Check]:
@@ -83,11 +88,8 @@ def _readable(storage: Storage, path: Path) -> Iterator[Check]:
 
 
 def _writable(storage: Storage, path: Path) -> Iterator[Check]:
-    try:
-        with storage.write(DEFAULT_ORGANIZATION):
-            raise _NotKeptError  # it may begin, and that is all
-    except _NotKeptError:
-        pass
+    with suppress(_NotKeptError), storage.write(DEFAULT_ORGANIZATION):
+        _leave()
     with storage.translated():
         mode = journal_mode(storage.engine)
     if mode != "wal":

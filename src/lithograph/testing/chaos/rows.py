@@ -55,7 +55,7 @@ def rows_of(storage: Storage, organization_id: OrganizationId) -> Rows:
         mine = a.organization_id == organization_id
         columns = (a.execution_id, a.activity_name, a.status, a.input_hash, a.result)
         activities = {
-            (ExecutionId(execution), name): (str(status), str(key), _plain(result))
+            (ExecutionId(execution), name): (str(status), str(key), _plain(_unpaid(result)))
             for execution, name, status, key, result in connection.execute(select(*columns).where(mine))
         }
         completions, gaps = _events(connection, organization_id, executions)
@@ -95,6 +95,15 @@ def _rows(connection: "Connection", table: Table, organization_id: OrganizationI
 def _plain(value: object) -> str:
     """Return JSON as text, with objects and the arrays that sets become in one order."""
     return json.dumps(_ordered(value), sort_keys=True)
+
+
+def _unpaid(result: object) -> object:
+    """Return the result of an activity without what it used: nothing, when its answer was in the cache already, since
+    a worker died after the answer was kept and before the result was.
+    """
+    if isinstance(result, dict):
+        return {key: _unpaid(value) for key, value in result.items() if key != "usage"}
+    return [_unpaid(value) for value in result] if isinstance(result, list) else result
 
 
 def _ordered(value: object) -> object:
