@@ -13,12 +13,13 @@ from lithograph.api.guard import LimitBodies, SameOrigin, TellBrowsers
 from lithograph.api.openapi import document
 from lithograph.api.problems import answer_problems
 from lithograph.api.responses import PROBLEMS
-from lithograph.api.routes import administration, events, executions, graph, health, materials, starts
+from lithograph.api.routes import administration, events, executions, graph, health, materials, metrics, starts
 from lithograph.api.server import Server
 from lithograph.api.sse import encode
 from lithograph.api.web import add_web
 from lithograph.durable.feed import feeding
 from lithograph.durable.listen import listening
+from lithograph.telemetry.requests import WatchRequests
 
 _READERS: Final = 4
 """Documents that are read at once."""
@@ -57,6 +58,7 @@ def create_app(server: Server) -> FastAPI:
         docs_url=None,  # they load their scripts from another host
         redoc_url=None,
         middleware=[
+            Middleware(WatchRequests),
             Middleware(TellBrowsers),
             Middleware(SameOrigin, keyless=server.settings.keyless),
             Middleware(LimitBodies, server.settings),
@@ -68,6 +70,7 @@ def create_app(server: Server) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, responses=PROBLEMS)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     add_web(app)
 
     def openapi() -> dict[str, Any]:

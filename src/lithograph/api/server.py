@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CollectorRegistry
 
 from lithograph.api.problems import ProblemError
 from lithograph.api.rates import Rates
@@ -41,6 +42,8 @@ class Server:
     wake: Wake | None = None
     pepper: bytes = b""
     lease_seconds: float = LEASE_SECONDS
+    registry: CollectorRegistry | None = None
+    """Where metrics are, if there are any."""
     rates: Rates = field(init=False)
     readers: anyio.CapacityLimiter = field(init=False)
     """Documents that are read at once: each takes a process of its own."""

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import ExitStack
 from functools import partial
+from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -20,20 +21,20 @@ from lithograph.cli.options import (
     RequestsPerMinute,
     TokensPerMinute,
 )
-from lithograph.cli.output import tell
+from lithograph.cli.watched import LogFormat, Say, logged, watched
 from lithograph.cli.work import working
-from lithograph.cli.worker import log_plainly
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
     from lithograph.api.server import Server
     from lithograph.api.settings import ApiSettings
-    from lithograph.durable.run import Worker
-    from lithograph.storage.open import Storage
     from lithograph.workflow.aside import WorkAside
 
 _PATIENCE: Final = 5.0
 """Seconds that a request waits for a server that cannot be reached."""
+
+_GRACE: Final = 8.0
+"""Seconds after which a process that was told to stop ends, whatever it waits for: deployments kill it after ten."""
 
 _MEGABYTE: Final = 1_000_000
 
@@ -65,6 +66,7 @@ def serve(
     tokens_per_minute: TokensPerMinute = None,
     prices: Prices = None,
     lease_seconds: LeaseSeconds = LEASE_SECONDS,
+    log_format: LogFormat = "text",
 ) -> int:
     """Serve the API and the web pages, and run what is started there, until interrupted.
 
@@ -72,94 +74,115 @@ def serve(
     to stop, it finishes what was asked and gives back what it runs; the same command goes on with it.
     """
     from lithograph.api.settings import ApiSettings
-    from lithograph.storage.open import open_storage
 
-    log_plainly()
     asking = Asking(concurrency, requests_per_minute, tokens_per_minute, prices)
-    with ExitStack() as stack:
-        storage = stack.enter_context(open_storage(db, patience=_PATIENCE))
-        settings = ApiSettings(
-            keyless=storage.path is not None and _is_loopback(host),
-            base_urls=frozenset(base_urls or ()),
-            models=tuple(models or ()),
-            upload_bytes=upload_mb * _MEGABYTE,
-            requests_per_second=rate,
-            burst=max(1, round(4 * rate)),
-            metrics_token=os.environ.get("LITHOGRAPH_METRICS_TOKEN", ""),
-        )
-        ready = None if no_worker else stack.enter_context(working(storage, lease_seconds))
-        _run(_server(storage, settings, asking, lease_seconds), ready, asking, executions, host, port)
-    tell("stopped; what was in work is given back")
-    gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
-    return ExitCode.COMPLETED
+    settings = ApiSettings(
+        keyless=db.startswith("sqlite:") and _is_loopback(host),
+        base_urls=frozenset(base_urls or ()),
+        models=tuple(models or ()),
+        upload_bytes=upload_mb * _MEGABYTE,
+        requests_per_second=rate,
+        burst=max(1, round(4 * rate)),
+        metrics_token=os.environ.get("LITHOGRAPH_METRICS_TOKEN", ""),
+    )
+    working_on = None if no_worker else executions
+    return logged(log_format, partial(_serve, db, (host, port), settings, asking, working_on, lease_seconds))
 
 
-def _server(storage: "Storage", settings: "ApiSettings", asking: Asking, lease_seconds: float) -> "Server":
+def _serve(
+    db: str,
+    address: tuple[str, int],
+    settings: "ApiSettings",
+    asking: Asking,
+    executions: int | None,
+    lease_seconds: float,
+    say: Say,
+) -> int:
+    """Serve and, unless `executions` is None, run so many at once."""
     from dataclasses import replace
 
     from lithograph.api.server import Server
     from lithograph.durable.database_clock import clock_of
     from lithograph.service.keys import pepper_of
+    from lithograph.storage.open import open_storage
+    from lithograph.telemetry.metrics import Metrics
 
     models = {priced: replace(asking, priced=priced).models() for priced in (False, True)}
-    return Server(
-        storage,
-        clock_of(storage),
-        settings,
-        models.__getitem__,
-        pepper=pepper_of(os.environ),
-        lease_seconds=lease_seconds,
-    )
+    metrics = Metrics()
+    with ExitStack() as stack:
+        storage = stack.enter_context(open_storage(db, patience=_PATIENCE))
+        ready = None if executions is None else stack.enter_context(working(storage, lease_seconds))
+        stack.enter_context(watched("lithograph-serve", storage, metrics))
+        server = Server(
+            storage,
+            clock_of(storage),
+            settings,
+            models.__getitem__,
+            pepper=pepper_of(os.environ),
+            lease_seconds=lease_seconds,
+            registry=metrics.registry,
+        )
+        work = None
+        if ready is not None:
+            from lithograph.workflow.aside import WorkAside
+
+            work = WorkAside(ready, asking.models, executions or 1)
+        ending = Timer(_GRACE, _end, (say,))
+        ending.daemon = True
+        _run(server, work, address, ending, say)
+    ending.cancel()
+    say("stopped; what was in work is given back")
+    gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
+    return ExitCode.COMPLETED
 
 
-def _run(server: "Server", ready: "Worker | None", asking: Asking, executions: int, host: str, port: int) -> None:
+def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending: Timer, say: Say) -> None:
     """Serve until a signal comes, or the worker has lost the right to work; raises what kept it from working."""
     import asyncio
 
     import anyio
 
     from lithograph.api.app import create_app
-    from lithograph.api.serving import bound
-    from lithograph.api.serving import serve as serve_app
-    from lithograph.workflow.aside import WorkAside
+    from lithograph.api.serving import bound, serve
 
-    app, listening = create_app(server), bound(host, port)
+    app, listening = create_app(server), bound(*at)
     address, number = listening.getsockname()[:2]
     url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
 
-    async def main() -> "WorkAside | None":
-        loop = asyncio.get_running_loop()
+    async def main() -> None:
         with ExitStack() as stack:
             async with anyio.create_task_group() as tasks:
                 cancel = tasks.cancel_scope.cancel
-                aside = None
-                if ready is not None:
-                    work = WorkAside(ready, asking.models, executions, partial(loop.call_soon_threadsafe, cancel))
-                    aside = stack.enter_context(work)
-                tasks.start_soon(serve_app, app, listening, lambda: tell(f"serving {url}"))
-                await _told(aside)
+                if work is not None:
+                    work.ended = partial(asyncio.get_running_loop().call_soon_threadsafe, cancel)
+                    stack.enter_context(work)
+                tasks.start_soon(serve, app, listening, lambda: say(f"serving {url}"))
+                await _told()
+                ending.start()
+                if work is not None:
+                    work.stop()
                 cancel()
-        return aside
 
-    aside = anyio.run(main)
-    if aside is not None and aside.error is not None:
-        raise aside.error
+    anyio.run(main)
+    if work is not None and work.error is not None:
+        raise work.error
 
 
-async def _told(aside: "WorkAside | None") -> None:
-    """Return when a signal has come; what is run here is given back from then on, and a second one ends at once."""
+async def _told() -> None:
+    """Return when a signal has come; a second one ends the process at once."""
     import anyio
-
-    def end(*_: object) -> None:
-        os._exit(ExitCode.INTERRUPTED)
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as told:
         async for _ in told:
             break
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    if aside is not None:
-        aside.stop()
+        signal.signal(number, lambda *_: os._exit(ExitCode.INTERRUPTED))
+
+
+def _end(say: Say) -> None:
+    """End at once, where the server is away: there is nobody to give anything back to."""
+    say("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
+    os._exit(ExitCode.FAILED)
 
 
 def _is_loopback(host: str) -> bool:

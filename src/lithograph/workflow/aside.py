@@ -15,13 +15,14 @@ from lithograph.workflow.work import work
 
 
 class WorkAside:
-    """Runs what there is to run from when this is entered until it is left. `ended` is called when it ends, from its
-    own thread; `error` then says why, if that was not asked for.
+    """Runs what there is to run from when this is entered until it is left. `ended`, which may be set before, is called
+    when it ends, from its own thread; `error` then says why, if that was not asked for.
     """
 
-    def __init__(self, worker: Worker, models: Callable[[], Models], at_once: int, ended: Callable[[], object]) -> None:
+    def __init__(self, worker: Worker, models: Callable[[], Models], at_once: int) -> None:
         self.error: BaseException | None = None
-        self._worker, self._models, self._at_once, self._ended = worker, models, at_once, ended
+        self.ended: Callable[[], object] = lambda: None
+        self._worker, self._models, self._at_once = worker, models, at_once
         self._thread = Thread(target=self._run, name="worker")
         self._up = Event()
         self._cancel: Callable[[], object] = lambda: None
@@ -54,7 +55,7 @@ class WorkAside:
         finally:
             self._up.set()
             self._cancel = lambda: None
-            self._ended()
+            self.ended()
 
     async def _work(self) -> None:
         models, loop = self._models(), asyncio.get_running_loop()

@@ -197,3 +197,14 @@ def test_the_server_is_well_and_describes_itself(api: Served) -> None:
 def test_the_demo_is_the_document_that_it_was(api: Served) -> None:
     text = api.client.get(f"/v1/documents/{api.document()}/text").text
     assert text.encode() == demo_document()
+
+
+def test_metrics_are_for_whoever_runs_the_server(api: Served, done: str) -> None:
+    response = api.client.get("/metrics")
+    if api.process.url.startswith("sqlite"):
+        assert 'lithograph_executions_ended_total{organization="default",status="completed",type="extraction"}' in (
+            response.text
+        )
+        assert 'route="/v1/executions/{execution_id}"' in response.text
+    else:
+        assert (response.status_code, "LITHOGRAPH_METRICS_TOKEN" in response.json()["detail"]) == (401, True)

@@ -50,4 +50,4 @@ class KeyAsked(Asked):
 
     name: Name = Field(default="", max_length=100, examples=["reporting"])
     scopes: list[KeyScope] = Field(default=[KeyScope.READ], min_length=1, max_length=3)
-    lasts_days: float | None = Field(default=None, gt=0, le=36_525, allow_inf_nan=False)
+    lasts_days: float | None = Field(default=None, strict=True, gt=0, le=36_525, allow_inf_nan=False)

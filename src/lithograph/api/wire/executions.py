@@ -185,8 +185,8 @@ class Sent(Wire):
 class BudgetAsked(Asked):
     """What may be spent; what is left out or null is not limited."""
 
-    max_tokens: int | None = Field(default=None, ge=1, le=10**15, examples=[2_000_000])
-    max_cost_usd: float | None = Field(default=None, gt=0, le=1e9, allow_inf_nan=False, examples=[5.0])
+    max_tokens: int | None = Field(default=None, strict=True, ge=1, le=10**15, examples=[2_000_000])
+    max_cost_usd: float | None = Field(default=None, strict=True, gt=0, le=1e9, allow_inf_nan=False, examples=[5.0])
 
 
 class _Options(BudgetAsked):
@@ -209,7 +209,7 @@ class BatchAsked(_Options):
     documents: list[Id] = Field(min_length=1, max_length=MOST, examples=[[_DOCUMENT]])
     name: Name = Field(default="", examples=["annual reports"])
     on_failure: OnFailure = OnFailure.CONTINUE
-    at_once: int = Field(default=3, ge=1, le=1_000, description="Documents in work at once.")
+    at_once: int = Field(default=3, strict=True, ge=1, le=1_000, description="Documents in work at once.")
 
 
 class SignalAsked(Asked):
