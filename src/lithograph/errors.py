@@ -14,6 +14,7 @@
     └── PermanentError            it will not
         ├── InputError            what the user gave is unusable; the message says what, where, what to do
         │   ├── UsageError        an option, a path, a combination of them
+        │   │   ├── HeldError     another process works on this file
         │   │   └── NotFoundError what was named is not there, or is another organisation's
         │   ├── DocumentError     a file that is missing, empty, encrypted, broken or of no known kind
         │   └── OntologyError     an ontology that is missing, empty or broken, with the line where known
@@ -103,6 +104,10 @@ class InputError(PermanentError):
 
 class UsageError(InputError):
     """An option, a path or a combination of options cannot be used."""
+
+
+class HeldError(UsageError):
+    """Another process works on this file; the message names it."""
 
 
 class NotFoundError(UsageError):

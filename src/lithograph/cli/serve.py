@@ -4,7 +4,8 @@ import gc
 import ipaddress
 import os
 import signal
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
@@ -23,11 +24,14 @@ from lithograph.cli.options import (
 )
 from lithograph.cli.watched import LogFormat, Say, logged, watched
 from lithograph.cli.work import working
+from lithograph.errors import HeldError, UsageError
 from lithograph.storage.location import DEFAULT_URL
 
 if TYPE_CHECKING:
     from lithograph.api.server import Server
     from lithograph.api.settings import ApiSettings
+    from lithograph.durable.run import Worker
+    from lithograph.storage.open import Storage
     from lithograph.workflow.aside import WorkAside
 
 _PATIENCE: Final = 5.0
@@ -111,7 +115,7 @@ def _serve(
     metrics = Metrics()
     with ExitStack() as stack:
         storage = stack.enter_context(open_storage(db, patience=_PATIENCE))
-        ready = None if executions is None else stack.enter_context(working(storage, lease_seconds))
+        ready = None if executions is None else stack.enter_context(_alone(storage, lease_seconds))
         stack.enter_context(watched("lithograph-serve", storage, metrics))
         server = Server(
             storage,
@@ -136,6 +140,16 @@ def _serve(
     return ExitCode.COMPLETED
 
 
+@contextmanager
+def _alone(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
+    """Give what it takes to run executions; raises `UsageError`, with what to do, when another process works there."""
+    try:
+        with working(storage, lease_seconds) as ready:
+            yield ready
+    except HeldError as error:
+        raise UsageError(f"{error}; `litho serve --no-worker` serves it beside that process") from error
+
+
 def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending: Timer, say: Say) -> None:
     """Serve until a signal comes, or the worker has lost the right to work; raises what kept it from working."""
     import asyncio
@@ -146,6 +160,8 @@ def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending
     from lithograph.api.serving import bound, serve
 
     app, listening = create_app(server), bound(*at)
+    if not server.settings.keyless:
+        say("every request needs a key: `litho key create` makes one")
     address, number = listening.getsockname()[:2]
     url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
 

@@ -20,7 +20,7 @@ from typing import Final, Self
 
 import msgspec
 
-from lithograph.errors import FencedError, UsageError
+from lithograph.errors import FencedError, HeldError
 from lithograph.storage.exclusive import held
 from lithograph.storage.failures import translated
 from lithograph.storage.processes import boot_id, is_alive, started_at
@@ -74,12 +74,12 @@ class WorkerLock:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lock. Raises `UsageError` when a live process holds it, `StorageError` when it cannot be written."""
+        """Take the lock. Raises `HeldError` when a live process holds it, `StorageError` when it cannot be written."""
         with translated(self.path), self._hold() as descriptor:
             holder = _read(descriptor)
             now = self._clock()
             if holder is not None and self._is_working(holder, now):
-                raise UsageError(
+                raise HeldError(
                     f"process {holder.pid} on {holder.host} is already working on {self._name}"
                     f" ({holder.command}; lock file {self.path}); meanwhile status, events --follow, pause, cancel and"
                     " signal work from here"
