@@ -1,5 +1,6 @@
 """The API on a socket of its own, over a real database, for tests that ask it as clients do."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import anyio
 import httpx2
+import pytest
 from anyio.from_thread import start_blocking_portal
 from sqlalchemy import select
 from tests.journals import worker
@@ -150,3 +152,8 @@ def rows(storage: Storage, organization_id: OrganizationId) -> dict[str, list[tu
             query = select(table).where(owner == organization_id).order_by(*table.primary_key)
             found[table.name] = [tuple(row) for row in connection.execute(query)]
     return found
+
+
+def defects(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the server has noted of its own defects."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]

@@ -55,6 +55,13 @@ export function fold(progress: Progress, event: WorkflowEvent): void {
   }
 }
 
+/** Takes in how far an execution is by another way than its own events: a batch's documents are executions themselves. */
+export function reach(progress: Progress, percent: number, now: number): void {
+  if (percent <= progress.percent) return;
+  progress.percent = percent;
+  sample(progress, { at: now, percent });
+}
+
 function finished(missing: unknown): Status {
   const some = Array.isArray(missing) ? missing.length > 0 : Number(missing ?? 0) > 0;
   return some ? "completed_with_errors" : "completed";

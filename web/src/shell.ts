@@ -38,7 +38,10 @@ export class Shell {
   /** Says who is here and what there is to see. */
   async greet(): Promise<void> {
     const { organization_id, capabilities, version } = await me();
-    fill(this.links, ...PAGES.filter(({ needs }) => capabilities.includes(needs)).map(({ label, route }) => this.link(label, route)));
+    fill(
+      this.links,
+      ...PAGES.filter(({ needs }) => capabilities.includes(needs)).map(({ label, route }) => this.link(label, route)),
+    );
     const out = button("Sign out", () => {
       key.forget();
       forgetMe();

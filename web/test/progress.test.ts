@@ -14,7 +14,14 @@ describe("progress", () => {
   const events = [
     event(1, 0, "execution.started", { percent: 0 }),
     event(2, 10, "activity.completed", { stage: "mentions", done: 1, total: 10, percent: 10, tokens: 50 }),
-    event(3, 20, "activity.completed", { stage: "mentions", done: 2, total: 10, percent: 20, tokens: 100, cost_usd: 0.1 }),
+    event(3, 20, "activity.completed", {
+      stage: "mentions",
+      done: 2,
+      total: 10,
+      percent: 20,
+      tokens: 100,
+      cost_usd: 0.1,
+    }),
   ];
 
   it("takes the time left from the rate of late", () => {
@@ -43,7 +50,10 @@ describe("progress", () => {
   });
 
   it("tells a clean end from one with something missing", () => {
-    for (const [missing, status] of [[0, "completed"], [2, "completed_with_errors"]] as const) {
+    for (const [missing, status] of [
+      [0, "completed"],
+      [2, "completed_with_errors"],
+    ] as const) {
       const progress = begin(EXECUTION);
       fold(progress, event(1, 0, "execution.completed", { missing, percent: 100 }));
       expect(progress.status).toBe(status);
@@ -52,6 +62,8 @@ describe("progress", () => {
 });
 
 it("waits longer after every failure, never longer than ten seconds, never at once with others", () => {
-  expect([1, 2, 3, 4, 5, 6, 60].map((failures) => backoff(failures, () => 1))).toEqual([500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
+  expect([1, 2, 3, 4, 5, 6, 60].map((failures) => backoff(failures, () => 1))).toEqual([
+    500, 1000, 2000, 4000, 8000, 10_000, 10_000,
+  ]);
   expect(backoff(3, () => 0)).toBe(1000);
 });

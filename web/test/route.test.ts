@@ -17,7 +17,8 @@ it("every address leads to the place that it was made for", () => {
 });
 
 it("what is no place of ours is said to be none, and what is no offset is left out", () => {
-  for (const hash of ["#/nothing", "#/executions/a/b", "#/documents", "#/new/x"]) expect(parse(hash)).toEqual({ page: "unknown" });
+  for (const hash of ["#/nothing", "#/executions/a/b", "#/documents", "#/new/x"])
+    expect(parse(hash)).toEqual({ page: "unknown" });
   for (const hash of ["", "#", "#/", "#/executions"]) expect(parse(hash)).toEqual({ page: "executions" });
   expect(parse("#/documents/d?start=-1&end=1e9")).toEqual({ page: "document", id: "d", start: null, end: null });
 });

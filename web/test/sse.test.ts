@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Parser } from "../src/api/sse";
 
 const STREAM =
-  "\uFEFF: hello\n\nid: 1\nevent: entity.found\ndata: {\"seq\":1}\r\n\r\n: keep-alive\n\nid:2\rdata: one\rdata:two\r\rdata\n\nevent: nothing\n\nevent: end\ndata: {}\n\n";
+  '\uFEFF: hello\n\nid: 1\nevent: entity.found\ndata: {"seq":1}\r\n\r\n: keep-alive\n\nid:2\rdata: one\rdata:two\r\rdata\n\nevent: nothing\n\nevent: end\ndata: {}\n\n';
 
 describe("the parser of server-sent events", () => {
   it("gives the same messages however the stream is cut", () => {

@@ -33,7 +33,14 @@ describe("figures", () => {
   });
 
   it("say durations in at most two units", () => {
-    expect([0.4, 59.4, 60, 185, 7800, 273_600].map(duration)).toEqual(["0 s", "59 s", "1 min", "3 min 5 s", "2 h 10 min", "3 d 4 h"]);
+    expect([0.4, 59.4, 60, 185, 7800, 273_600].map(duration)).toEqual([
+      "0 s",
+      "59 s",
+      "1 min",
+      "3 min 5 s",
+      "2 h 10 min",
+      "3 d 4 h",
+    ]);
   });
 
   it("tell small sums from nothing", () => {
@@ -42,24 +49,33 @@ describe("figures", () => {
   });
 
   it("name a file without its folders", () => {
-    expect([fileName("/a/b/c.md"), fileName("C:\\x\\y.pdf"), fileName("a/"), fileName(null)]).toEqual(["c.md", "y.pdf", "a/", ""]);
+    expect([fileName("/a/b/c.md"), fileName("C:\\x\\y.pdf"), fileName("a/"), fileName(null)]).toEqual([
+      "c.md",
+      "y.pdf",
+      "a/",
+      "",
+    ]);
   });
 });
 
 describe("IRIs", () => {
   it("are shown by their local names", () => {
-    const names = ["https://e.org/o#Person", "https://e.org/o/", "urn:isbn:12", "https://e.org/%E2%82%AC", "https://e.org/%zz", "plain"].map(localName);
+    const names = [
+      "https://e.org/o#Person",
+      "https://e.org/o/",
+      "urn:isbn:12",
+      "https://e.org/%E2%82%AC",
+      "https://e.org/%zz",
+      "plain",
+    ].map(localName);
     expect(names).toEqual(["Person", "o", "12", "€", "%zz", "plain"]);
   });
 
   it("are links only where they lead to the web", () => {
-    expect(["https://e.org/", "HTTP://e.org/x", "javascript:alert(1)", "data:text/html,x", " https://e.org", "urn:x"].map(isWeb)).toEqual([
-      true,
-      true,
-      false,
-      false,
-      false,
-      false,
-    ]);
+    expect(
+      ["https://e.org/", "HTTP://e.org/x", "javascript:alert(1)", "data:text/html,x", " https://e.org", "urn:x"].map(
+        isWeb,
+      ),
+    ).toEqual([true, true, false, false, false, false]);
   });
 });

@@ -39,13 +39,18 @@ class _Impatient(H11Protocol):
         """Begin to wait for the next request."""
         super().on_response_complete()
         self._waiting.cancel()
-        self._wait()
+        self._wait(self.transport.get_write_buffer_size())
 
-    def _wait(self) -> None:
-        self._waiting = self.loop.call_later(_HEAD_SECONDS, self._hang_up)
+    def _wait(self, unsent: int = 0) -> None:
+        self._waiting = self.loop.call_later(_HEAD_SECONDS, self._hang_up, unsent)
 
-    def _hang_up(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+    def _hang_up(self, unsent: int) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            return
+        left = self.transport.get_write_buffer_size()
+        if left < unsent:  # who reads slowly is still at the answer
+            self._wait(left)
+        else:
             self.transport.abort()
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 from tests.journals import ORGANIZATION, gapless, until, worker
-from tests.queued import ONTOLOGY, events_of, execution, queue
+from tests.queued import events_of, execution, queue
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from urllib.request import urlopen
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.journals import ORGANIZATION, Steps, run, started, worker
@@ -19,6 +21,7 @@ from lithograph.storage.open import Storage
 from lithograph.telemetry.backlog import Backlog, Standing
 from lithograph.telemetry.metrics import OTHER, Metrics, metrics_server
 from lithograph.telemetry.observe import Subject, observing, watch_call, watch_run
+from lithograph.telemetry.requests import WatchRequests
 
 CLOCK = SystemClock()
 Sample = Callable[..., float | None]
@@ -78,6 +81,27 @@ async def test_calls_tokens_money_waits_and_circuits_are_counted() -> None:
         assert sample("limiter_queue", model="openai:gpt") == 0
         await world.open()
         assert sampled(metrics)("circuit_state", model="openai:gpt") == 2
+
+
+def test_requests_are_counted_by_their_route_and_not_by_their_path() -> None:
+    app = FastAPI()
+
+    @app.get("/v1/things/{thing}")
+    def thing(thing: str) -> str:
+        return thing
+
+    app.add_middleware(WatchRequests)
+    metrics, client = Metrics(), TestClient(app)
+    client.get("/v1/things/unwatched")
+    with observing(metrics):
+        for path in ("/v1/things/1", "/v1/things/2", "/elsewhere/1", "/elsewhere/2"):
+            client.get(path)
+        client.request("BREW", "/v1/things/1")
+    sample = sampled(metrics)
+    assert sample("http_requests_total", method="GET", route="/v1/things/{thing}", status="200") == 2
+    assert sample("http_requests_total", method="GET", route=OTHER, status="404") == 2
+    assert sample("http_request_seconds_count", route="/v1/things/{thing}") in (2, 3)
+    assert b"BREW" not in generate_latest(metrics.registry)
 
 
 async def test_a_provider_that_is_gone_is_looked_at_no_more() -> None:

@@ -19,6 +19,8 @@ interface Following {
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
+/** The server says something every 15 seconds; after so many milliseconds of silence nobody is there any more. */
+const SILENCE = 45_000;
 
 /** Milliseconds before the connection after `failures` failed ones, with jitter so that readers do not come at once. */
 export function backoff(failures: number, random: () => number = Math.random): number {
@@ -49,6 +51,7 @@ export function follow(following: Following): Follower {
   };
 
   const again = (): void => {
+    connection?.abort();
     failures += 1;
     const wait = backoff(failures);
     tell("waiting", wait);
@@ -119,10 +122,25 @@ async function read(
   opened();
   const parser = new Parser();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await inTime(reader.read(), SILENCE);
     if (done) return false;
     const messages = parser.push(value);
-    take(messages.filter((message) => message.event !== "end").map((message) => JSON.parse(message.data) as WorkflowEvent));
+    take(
+      messages.filter((message) => message.event !== "end").map((message) => JSON.parse(message.data) as WorkflowEvent),
+    );
     if (messages.some((message) => message.event === "end")) return true;
+  }
+}
+
+/** What a promise gives, unless it takes too long. */
+async function inTime<T>(promise: Promise<T>, most: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The server is silent.")), most);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

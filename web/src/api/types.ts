@@ -34,13 +34,7 @@ export interface OntologyInfo {
 }
 
 export type Status =
-  | "pending"
-  | "running"
-  | "suspended"
-  | "completed"
-  | "completed_with_errors"
-  | "failed"
-  | "cancelled";
+  "pending" | "running" | "suspended" | "completed" | "completed_with_errors" | "failed" | "cancelled";
 
 export interface Execution {
   id: string;

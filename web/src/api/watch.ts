@@ -20,6 +20,8 @@ export interface Watcher {
 
 /** Overviews are read at most this often while events arrive. */
 const PAUSE = 1000;
+/** A batch hears of its documents when they end; how far they are stands in the overview only. */
+const BATCH_PAUSE = 2000;
 
 /**
  * One execution as it goes on: its overview first, then its events as they happen. Everything shown comes from these
@@ -45,7 +47,9 @@ export function watch(id: string, watching: Watching): Watcher {
       progress.tokens = Math.max(progress.tokens, detail.tokens);
       progress.cost = Math.max(progress.cost, detail.cost_usd);
       watching.onDetail(detail, progress);
-      if (!following && (!before || !isOver(detail.status))) attach(follower?.after ?? Math.max(0, detail.last_seq - watching.tail));
+      if (detail.type === "batch_extraction" && detail.status === "running") schedule(BATCH_PAUSE);
+      if (!following && (!before || !isOver(detail.status)))
+        attach(follower?.after ?? Math.max(0, detail.last_seq - watching.tail));
     } catch (error) {
       if (stopping.signal.aborted) return;
       watching.onFailure(error);

@@ -20,79 +20,100 @@ function draw(model: GraphModel, container: HTMLElement) {
   const scale = model.graph.order > 3000 ? 0.5 : model.graph.order > 600 ? 0.7 : 1;
   let colours = palette();
   let classes = colouring(model.types);
-  const colour = (type: string): string => colours.classes[classes.get(type) ?? colours.classes.length - 1] ?? colours.edge;
-  const sigma = new Sigma<NodeAttributes, EdgeAttributes, Attributes, { near: boolean }, { near: boolean }, { focused: boolean }>(
-    model.graph,
-    container,
-    {
-      customNodeState: { near: false },
-      customEdgeState: { near: false },
-      customGraphState: { focused: false },
-      primitives: {
-        nodes: { label: { margin: 4 } },
-        edges: {
-          paths: large ? [pathLine()] : [pathLine(), pathLoop(), pathCurved()],
-          extremities: large ? [] : [extremityArrow()],
-          layers: [layerPlain()],
-          label: { margin: 3 },
-        },
-      },
-      styles: {
-        nodes: [
-          {
-            x: { attribute: "x" },
-            y: { attribute: "y" },
-            size: ({ size }) => size * scale,
-            label: { attribute: "label" },
-            labelSize: 12,
-            labelFont: FONT,
-            color: ({ type }) => colour(type),
-            labelColor: () => colours.label,
-            visibility: { whenState: "isHidden", then: "hidden", else: "visible" },
-            backdropColor: () => colours.paper,
-            backdropShadowColor: "rgba(0, 0, 0, 0)",
-            backdropVisibility: { whenState: "isHovered", then: "visible", else: "hidden" },
-          },
-          { when: (_, state, { focused }) => focused && !state.near && !state.isHovered, then: { color: () => colours.faint, label: "" } },
-          { whenState: "near", then: { labelVisibility: "visible", zIndex: 1 } },
-          { whenState: "isHighlighted", then: { color: () => colours.chosen, labelVisibility: "visible", depth: "topNodes" } },
-          { whenState: "isHovered", then: { labelVisibility: "visible", depth: "topNodes" } },
-        ],
-        edges: [
-          {
-            color: () => colours.edge,
-            size: 1,
-            head: large ? "none" : "arrow",
-            selfLoopPath: large ? "line" : "loop",
-            parallelPath: large ? "line" : "curved",
-            label: ({ predicate }) => localName(predicate),
-            labelColor: () => colours.label,
-            labelSize: 11,
-            labelFont: FONT,
-            labelVisibility: "hidden",
-            visibility: { whenState: "isHidden", then: "hidden", else: "visible" },
-          },
-          { when: (_, state, { focused }) => focused && !state.near && !state.isHovered, then: { color: () => colours.faint } },
-          { whenState: "near", then: { color: () => colours.near, size: 1.5 } },
-          { whenState: "isHovered", then: { labelVisibility: "visible", size: 2.5, color: () => colours.chosen, cursor: "pointer" } },
-          { whenState: "isHighlighted", then: { labelVisibility: "visible", size: 3, color: () => colours.chosen, depth: "topEdges" } },
-        ],
-      },
-      settings: {
-        enableEdgeEvents: true,
-        edgePickingPadding: 4,
-        renderEdgeLabels: true,
-        hideEdgesOnMove: large,
-        antialiasEdges: !large,
-        labelDensity: 0.7,
-        labelGridCellSize: 130,
-        labelRenderedSizeThreshold: 5 * scale,
-        stagePadding: 40,
-        minEdgeThickness: 0.6,
-        allowInvalidContainer: true,
+  const colour = (type: string): string =>
+    colours.classes[classes.get(type) ?? colours.classes.length - 1] ?? colours.edge;
+  const sigma = new Sigma<
+    NodeAttributes,
+    EdgeAttributes,
+    Attributes,
+    { near: boolean },
+    { near: boolean },
+    { focused: boolean }
+  >(model.graph, container, {
+    customNodeState: { near: false },
+    customEdgeState: { near: false },
+    customGraphState: { focused: false },
+    primitives: {
+      nodes: { label: { margin: 4 } },
+      edges: {
+        paths: large ? [pathLine()] : [pathLine(), pathLoop(), pathCurved()],
+        extremities: large ? [] : [extremityArrow()],
+        layers: [layerPlain()],
+        label: { margin: 3 },
       },
     },
-  );
+    styles: {
+      nodes: [
+        {
+          x: { attribute: "x" },
+          y: { attribute: "y" },
+          size: ({ size }) => size * scale,
+          label: { attribute: "label" },
+          labelSize: 12,
+          labelFont: FONT,
+          color: ({ type }) => colour(type),
+          labelColor: () => colours.label,
+          visibility: { whenState: "isHidden", then: "hidden", else: "visible" },
+          backdropColor: () => colours.paper,
+          backdropShadowColor: "rgba(0, 0, 0, 0)",
+          backdropVisibility: { whenState: "isHovered", then: "visible", else: "hidden" },
+        },
+        {
+          when: (_, state, { focused }) => focused && !state.near && !state.isHovered,
+          then: { color: () => colours.faint, label: "" },
+        },
+        { whenState: "near", then: { labelVisibility: "visible", zIndex: 1 } },
+        {
+          whenState: "isHighlighted",
+          then: { color: () => colours.chosen, labelVisibility: "visible", depth: "topNodes" },
+        },
+        { whenState: "isHovered", then: { labelVisibility: "visible", depth: "topNodes" } },
+      ],
+      edges: [
+        {
+          color: () => colours.edge,
+          size: 1,
+          head: large ? "none" : "arrow",
+          selfLoopPath: large ? "line" : "loop",
+          parallelPath: large ? "line" : "curved",
+          label: ({ predicate }) => localName(predicate),
+          labelColor: () => colours.label,
+          labelSize: 11,
+          labelFont: FONT,
+          labelVisibility: "hidden",
+          visibility: { whenState: "isHidden", then: "hidden", else: "visible" },
+        },
+        {
+          when: (_, state, { focused }) => focused && !state.near && !state.isHovered,
+          then: { color: () => colours.faint },
+        },
+        { whenState: "near", then: { color: () => colours.near, size: 1.5 } },
+        {
+          whenState: "isHovered",
+          then: { labelVisibility: "visible", size: 2.5, color: () => colours.chosen, cursor: "pointer" },
+        },
+        {
+          whenState: "isHighlighted",
+          then: { labelVisibility: "visible", size: 3, color: () => colours.chosen, depth: "topEdges" },
+        },
+      ],
+    },
+    settings: {
+      enableEdgeEvents: true,
+      edgePickingPadding: 4,
+      renderEdgeLabels: true,
+      hideEdgesOnMove: large,
+      antialiasEdges: !large,
+      labelDensity: 0.7,
+      labelGridCellSize: 130,
+      labelRenderedSizeThreshold: 5 * scale,
+      itemSizesReference: "screen",
+      autoRescaleContent: "nodes",
+      stagePadding: 40,
+      minEdgeThickness: 0.6,
+      allowInvalidContainer: true,
+    },
+  });
   const recolour = (): void => {
     colours = palette();
     classes = colouring(model.types);
@@ -132,8 +153,10 @@ export class Canvas {
     const { graph } = this.model;
     sigma.setNodesState(this.near.nodes, { near: false });
     sigma.setEdgesState(this.near.edges, { near: false });
-    if (this.chosen.node && graph.hasNode(this.chosen.node)) sigma.setNodeState(this.chosen.node, { isHighlighted: false });
-    if (this.chosen.edge && graph.hasEdge(this.chosen.edge)) sigma.setEdgeState(this.chosen.edge, { isHighlighted: false });
+    if (this.chosen.node && graph.hasNode(this.chosen.node))
+      sigma.setNodeState(this.chosen.node, { isHighlighted: false });
+    if (this.chosen.edge && graph.hasEdge(this.chosen.edge))
+      sigma.setEdgeState(this.chosen.edge, { isHighlighted: false });
     this.chosen = {};
     this.near = { nodes: [], edges: [] };
     if (chosen.node && graph.hasNode(chosen.node)) {
@@ -157,7 +180,9 @@ export class Canvas {
     const [here, gone] = split(graph.nodes(), (key) => nodes.has(key));
     const [drawn, left] = split(
       graph.edges(),
-      (key) => graph.getEdgeAttribute(key, "confidence") >= confidence && graph.extremities(key).every((end) => nodes.has(end)),
+      (key) =>
+        graph.getEdgeAttribute(key, "confidence") >= confidence &&
+        graph.extremities(key).every((end) => nodes.has(end)),
     );
     this.sigma.setNodesState(here, { isHidden: false });
     this.sigma.setNodesState(gone, { isHidden: true });
@@ -180,7 +205,12 @@ export class Canvas {
     const [left, right] = extent(xs);
     const [low, high] = extent(ys);
     const ratio = Math.max(right - left, high - low) * 1.15;
-    this.move({ x: (left + right) / 2, y: (low + high) / 2, ratio: keys ? Math.max(ratio, 0.25) : Math.max(ratio, 0.1), angle: 0 });
+    this.move({
+      x: (left + right) / 2,
+      y: (low + high) / 2,
+      ratio: keys ? Math.max(ratio, 0.25) : Math.max(ratio, 0.1),
+      angle: 0,
+    });
   }
 
   kill(): void {
@@ -203,5 +233,8 @@ function split(keys: string[], wanted: (key: string) => boolean): [string[], str
 }
 
 function extent(values: number[]): [number, number] {
-  return values.reduce<[number, number]>(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+  return values.reduce<[number, number]>(
+    ([least, most], value) => [Math.min(least, value), Math.max(most, value)],
+    [Infinity, -Infinity],
+  );
 }

@@ -26,11 +26,24 @@ export async function entityDetails(execution: string, id: string, go: Places): 
       ["Also called", entity.aliases.filter((alias) => alias !== entity.label).join(", ")],
       ["Confidence", figure(entity.confidence)],
     ),
-    ...section("Attributes", entity.attributes.map(({ predicate, value, evidence }) => h("div", { class: "attribute" }, named(predicate), ` ${value}`, quotes(evidence, 1, true)))),
-    ...section("Relations", outgoing.map((relation) => relationRow(relation, "out", go))),
-    ...section("Relations to it", incoming.map((relation) => relationRow(relation, "in", go))),
+    ...section(
+      "Attributes",
+      entity.attributes.map(({ predicate, value, evidence }) =>
+        h("div", { class: "attribute" }, named(predicate), ` ${value}`, quotes(evidence, 1, true)),
+      ),
+    ),
+    ...section(
+      "Relations",
+      outgoing.map((relation) => relationRow(relation, "out", go)),
+    ),
+    ...section(
+      "Relations to it",
+      incoming.map((relation) => relationRow(relation, "in", go)),
+    ),
     relations.next ? h("p", { class: "quiet" }, `The first ${count(MOST)} relations are shown.`) : null,
-    ...(entity.places.length ? [h("h3", {}, counted(entity.places.length, "mention")), quotes(entity.places, 5, true)] : []),
+    ...(entity.places.length
+      ? [h("h3", {}, counted(entity.places.length, "mention")), quotes(entity.places, 5, true)]
+      : []),
   ];
 }
 
@@ -38,9 +51,17 @@ export async function entityDetails(execution: string, id: string, go: Places): 
 export async function relationDetails(execution: string, id: string, go: Places): Promise<Child[]> {
   const relation = await get<Relation>(`/v1/graph/relations/${encodeURIComponent(id)}`, { execution });
   const { subject, object, predicate, confidence, flags, evidence } = relation;
-  const other = isEntity(object) ? button(object.label, () => go.entity(execution, object.id), { class: "end" }) : h("span", { class: "value" }, object.value);
+  const other = isEntity(object)
+    ? button(object.label, () => go.entity(execution, object.id), { class: "end" })
+    : h("span", { class: "value" }, object.value);
   return [
-    h("p", { class: "triple" }, button(subject.label, () => go.entity(execution, subject.id), { class: "end" }), h("span", { class: "predicate" }, linked(predicate)), other),
+    h(
+      "p",
+      { class: "triple" },
+      button(subject.label, () => go.entity(execution, subject.id), { class: "end" }),
+      h("span", { class: "predicate" }, linked(predicate)),
+      other,
+    ),
     facts(
       ["Confidence", figure(confidence)],
       ["Flags", flags.join(", ")],
@@ -57,7 +78,9 @@ function relationRow(relation: Relation, direction: "in" | "out", go: Places): H
   const other = direction === "in" ? subject.label : isEntity(object) ? object.label : object.value;
   const row = button("", () => go.relation(execution, id), { class: "relation", "data-relation": id });
   row.append(
-    ...(direction === "out" ? [named(predicate), h("span", { class: "other" }, other)] : [h("span", { class: "other" }, other), named(predicate)]),
+    ...(direction === "out"
+      ? [named(predicate), h("span", { class: "other" }, other)]
+      : [h("span", { class: "other" }, other), named(predicate)]),
   );
   return row;
 }

@@ -10,7 +10,13 @@ export function quote(span: Span, short = false): HTMLElement {
   const address = href({ page: "document", id: span.document, start: span.start, end: span.end });
   const element = h(
     "a",
-    { class: short ? "quote short" : "quote", href: address, "data-start": span.start, "data-end": span.end, title: "Open the document at this place" },
+    {
+      class: short ? "quote short" : "quote",
+      href: address,
+      "data-start": span.start,
+      "data-end": span.end,
+      title: "Open the document at this place",
+    },
     text,
   );
   textOf(span.document).then(

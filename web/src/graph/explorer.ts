@@ -1,5 +1,5 @@
 import { get } from "../api/client";
-import type { EntitySummary, ExecutionDetail, Page } from "../api/types";
+import type { ExecutionDetail } from "../api/types";
 import { href, type Route } from "../route";
 import { count, counted, fileName } from "../text/format";
 import { localName } from "../text/iri";
@@ -40,7 +40,12 @@ export class Explorer {
 
   constructor(private readonly route: GraphRoute) {
     this.model = kept(route.id) ?? new GraphModel(route.id);
-    this.side = new Side(this.model, this.filter, () => this.filtered(), (key) => this.find(key));
+    this.side = new Side(
+      this.model,
+      this.filter,
+      () => this.filtered(),
+      (key) => this.find(key),
+    );
     this.places = {
       entity: (execution, id) => this.entity(keyOf(execution, id), true),
       relation: (execution, id) => this.relation(execution, id, true),
@@ -55,7 +60,13 @@ export class Explorer {
       button("−", () => this.canvas?.zoom(1 / 0.7), { "aria-label": "Zoom out" }),
     );
     const left = h("div", { class: "aside" }, h("header", {}, this.title), this.side.element);
-    this.element = h("div", { class: "explorer" }, left, h("div", { class: "stage" }, this.place, tools, this.message), this.panel.element);
+    this.element = h(
+      "div",
+      { class: "explorer" },
+      left,
+      h("div", { class: "stage" }, this.place, tools, this.message),
+      this.panel.element,
+    );
     void this.load();
   }
 
@@ -89,7 +100,10 @@ export class Explorer {
       void this.name();
       if (this.model.graph.order === 0) await this.model.load(signal);
       if (signal.aborted) return;
-      fill(this.message, this.model.graph.order === 0 ? h("p", { class: "quiet" }, "There is no entity here yet.") : null);
+      fill(
+        this.message,
+        this.model.graph.order === 0 ? h("p", { class: "quiet" }, "There is no entity here yet.") : null,
+      );
       this.side.classesChanged();
       this.draw();
       this.filtered();
@@ -101,8 +115,15 @@ export class Explorer {
 
   private async name(): Promise<void> {
     if (this.route.id === null) return;
-    const { source } = await get<ExecutionDetail>(`/v1/executions/${encodeURIComponent(this.route.id)}`, {}, this.stopping.signal);
-    fill(this.title, h("a", { href: href({ page: "execution", id: this.route.id }), title: source }, fileName(source) || "Graph"));
+    const { source } = await get<ExecutionDetail>(
+      `/v1/executions/${encodeURIComponent(this.route.id)}`,
+      {},
+      this.stopping.signal,
+    );
+    fill(
+      this.title,
+      h("a", { href: href({ page: "execution", id: this.route.id }), title: source }, fileName(source) || "Graph"),
+    );
   }
 
   private draw(): void {
@@ -119,7 +140,14 @@ export class Explorer {
       this.layout = new Layout(this.model, () => this.laying());
       if (!this.model.laidOut) this.layout.start();
     } catch (error) {
-      fill(this.message, h("p", { class: "quiet" }, `The graph cannot be drawn here (${sentence(error)}). The list beside it has everything.`));
+      fill(
+        this.message,
+        h(
+          "p",
+          { class: "quiet" },
+          `The graph cannot be drawn here (${sentence(error)}). The list beside it has everything.`,
+        ),
+      );
     }
   }
 
@@ -136,7 +164,10 @@ export class Explorer {
     const keys = found(this.model, this.filter, shown);
     const { entities, relations } = this.model.total;
     const rest = this.model.truncated ? ` (${count(this.model.graph.order)} loaded)` : "";
-    this.side.show(keys, `${count(keys.length)} of ${counted(entities, "entity", "entities")}, ${counted(relations, "relation")}${rest}`);
+    this.side.show(
+      keys,
+      `${count(keys.length)} of ${counted(entities, "entity", "entities")}, ${counted(relations, "relation")}${rest}`,
+    );
     this.whole.hidden = this.filter.within === null;
     clearTimeout(this.asking);
     if (this.model.truncated && this.filter.search.trim()) this.asking = setTimeout(() => void this.ask(), 250);
@@ -145,14 +176,8 @@ export class Explorer {
   /** Looks on the server for what is not loaded here. */
   private async ask(): Promise<void> {
     const { search, confidence } = this.filter;
-    const { items } = await get<Page<EntitySummary>>(
-      "/v1/graph/entities",
-      { execution: this.route.id, search, min_confidence: confidence || null, limit: 50 },
-      this.stopping.signal,
-    ).catch(() => ({ items: [] }));
-    const before = this.model.graph.order;
-    for (const entity of items) this.model.addEntity(entity);
-    if (this.model.graph.order > before && this.filter.search === search) this.filtered();
+    const more = await this.model.search(search, confidence, this.stopping.signal).catch(() => false);
+    if (more && this.filter.search === search) this.filtered();
   }
 
   /** Tells about an entity that was picked by its name, and goes where it is. */
@@ -171,7 +196,14 @@ export class Explorer {
     this.choose({ node: key }, { entity: id, relation: null, within: execution });
     const only = button("Only its neighbours", () => this.within(key), { class: "quiet-button" });
     const expand = button("Expand neighbours", () => void this.expand(key), { class: "quiet-button" });
-    void this.panel.open(label, async () => [h("div", { class: "panel-tools" }, expand, only), ...(await entityDetails(execution, id, this.places))], focus);
+    void this.panel.open(
+      label,
+      async () => [
+        h("div", { class: "panel-tools" }, expand, only),
+        ...(await entityDetails(execution, id, this.places)),
+      ],
+      focus,
+    );
   }
 
   private relation(execution: string, id: string, focus: boolean): void {
@@ -182,7 +214,10 @@ export class Explorer {
     void this.panel.open(title, () => relationDetails(execution, id, this.places), focus);
   }
 
-  private choose(what: { node?: string; edge?: string }, where: Pick<GraphRoute, "entity" | "relation" | "within">): void {
+  private choose(
+    what: { node?: string; edge?: string },
+    where: Pick<GraphRoute, "entity" | "relation" | "within">,
+  ): void {
     this.chosen = what.node ?? this.chosen;
     this.canvas?.choose(what);
     this.side.choose(what.node);

@@ -26,7 +26,9 @@ export function visible(model: GraphModel, filter: Filter): Set<string> {
   return new Set(
     model.graph.filterNodes(
       (key, { type, confidence }) =>
-        confidence >= filter.confidence && !filter.without.has(type) && (filter.within === null || filter.within.has(key)),
+        confidence >= filter.confidence &&
+        !filter.without.has(type) &&
+        (filter.within === null || filter.within.has(key)),
     ),
   );
 }

@@ -3,7 +3,14 @@ import defaults from "graphology-layout-forceatlas2/defaults.js";
 import type { GraphModel } from "./model";
 
 export type Ask =
-  | { kind: "start"; turn: number; nodes: Float32Array; edges: Float32Array; settings: ForceAtlas2Settings; iterations: number }
+  | {
+      kind: "start";
+      turn: number;
+      nodes: Float32Array;
+      edges: Float32Array;
+      settings: ForceAtlas2Settings;
+      iterations: number;
+    }
   /** The positions told before are on the screen; new ones are welcome. */
   | { kind: "drawn" }
   | { kind: "stop" };
@@ -30,8 +37,10 @@ export class Layout {
   start(): void {
     const { graph } = this.model;
     this.keys = graph.filterNodes((key) => graph.degree(key) > 0);
-    if (this.keys.length < 2) {
+    if (this.keys.length === 0) {
       this.place(new Float32Array());
+      this.model.laidOut = true;
+      this.changed();
       return;
     }
     const { nodes, edges } = this.matrices();

@@ -45,7 +45,10 @@ export class GraphModel {
 
   async load(signal: AbortSignal): Promise<void> {
     if (this.execution !== null) {
-      this.takeWhole(this.execution, await get<WholeGraph>("/v1/graph", { execution: this.execution, limit: MOST }, signal));
+      this.takeWhole(
+        this.execution,
+        await get<WholeGraph>("/v1/graph", { execution: this.execution, limit: MOST }, signal),
+      );
       return;
     }
     const entities = await get<Page<EntitySummary>>("/v1/graph/entities", { limit: 200 }, signal);
@@ -59,11 +62,19 @@ export class GraphModel {
 
   private takeWhole(execution: string, whole: WholeGraph): void {
     for (const node of whole.nodes) {
-      this.addNode({ execution, id: node.id, label: node.label, type: node.type, confidence: node.confidence, degree: node.degree });
+      this.addNode({
+        execution,
+        id: node.id,
+        label: node.label,
+        type: node.type,
+        confidence: node.confidence,
+        degree: node.degree,
+      });
     }
     for (const { id, source, target, predicate, confidence } of whole.edges) {
       const [from, to] = [keyOf(execution, source), keyOf(execution, target)];
-      if (this.graph.hasNode(from) && this.graph.hasNode(to)) this.addEdge(from, to, { execution, id, predicate, confidence });
+      if (this.graph.hasNode(from) && this.graph.hasNode(to))
+        this.addEdge(from, to, { execution, id, predicate, confidence });
     }
     for (const { iri, count } of whole.types) this.types.set(iri, count);
     this.total = { entities: whole.entities, relations: whole.relations };
@@ -85,12 +96,22 @@ export class GraphModel {
     return this.graph.neighbors(key);
   }
 
-  addEntity(entity: EntitySummary, near?: string): string {
+  /** Adds what the server finds by a name; answers whether there was anything new. */
+  async search(search: string, confidence: number, signal: AbortSignal): Promise<boolean> {
+    const query = { execution: this.execution, search, min_confidence: confidence || null, limit: 50 };
+    const { items } = await get<Page<EntitySummary>>("/v1/graph/entities", query, signal);
+    const before = this.graph.order;
+    for (const entity of items) this.addEntity(entity);
+    return this.graph.order > before;
+  }
+
+  private addEntity(entity: EntitySummary, near?: string): string {
     const { execution_id: execution, id, label, types, confidence, relations } = entity;
     const type = types[0] ?? "";
     const key = keyOf(execution, id);
     if (this.graph.hasNode(key)) {
-      if (!this.graph.getNodeAttribute(key, "type")) this.graph.mergeNodeAttributes(key, { type, confidence, degree: relations });
+      if (!this.graph.getNodeAttribute(key, "type"))
+        this.graph.mergeNodeAttributes(key, { type, confidence, degree: relations });
       return key;
     }
     this.addNode({ execution, id, label, type, confidence, degree: relations }, near);

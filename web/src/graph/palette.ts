@@ -28,6 +28,8 @@ export function palette(): Palette {
 
 /** Which colour each class has: the most frequent ones their own, in order. */
 export function colouring(types: Map<string, number>): Map<string, number> {
-  const order = [...types].filter(([iri]) => iri !== "").sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1));
+  const order = [...types]
+    .filter(([iri]) => iri !== "")
+    .sort((one, other) => other[1] - one[1] || (one[0] < other[0] ? -1 : 1));
   return new Map(order.map(([iri], index) => [iri, Math.min(index, COLOURS)]));
 }

@@ -9,7 +9,12 @@ export class Panel {
   readonly element = h(
     "aside",
     { class: "panel", hidden: true, "aria-label": "Details" },
-    h("header", {}, this.title, button("Close", () => this.close(), { class: "close", title: "Close (Esc)" })),
+    h(
+      "header",
+      {},
+      this.title,
+      button("Close", () => this.close(), { class: "close", title: "Close (Esc)" }),
+    ),
     this.body,
   );
 

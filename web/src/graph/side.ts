@@ -41,7 +41,19 @@ export class Side {
     "div",
     { class: "side" },
     h("div", { class: "search" }, this.search),
-    h("details", { class: "filters", open: true }, h("summary", {}, "Filter"), this.classes, h("div", { class: "confidence" }, h("label", { for: "confidence" }, "Confidence from"), this.confidence, this.output)),
+    h(
+      "details",
+      { class: "filters", open: true },
+      h("summary", {}, "Filter"),
+      this.classes,
+      h(
+        "div",
+        { class: "confidence" },
+        h("label", { for: "confidence" }, "Confidence from"),
+        this.confidence,
+        this.output,
+      ),
+    ),
     this.sum,
     this.list,
     this.more,
@@ -64,8 +76,19 @@ export class Side {
       this.classes,
       h("legend", {}, "Classes"),
       ...rows.map(([iri, number]) => {
-        const box = h("input", { type: "checkbox", checked: !this.filter.without.has(iri), onchange: () => this.tick(iri, box.checked) });
-        return h("label", { title: iri }, box, this.swatch(colours.get(iri)), h("span", { class: "class" }, iri ? localName(iri) : "no class"), h("span", { class: "figure" }, count(number)));
+        const box = h("input", {
+          type: "checkbox",
+          checked: !this.filter.without.has(iri),
+          onchange: () => this.tick(iri, box.checked),
+        });
+        return h(
+          "label",
+          { title: iri },
+          box,
+          this.swatch(colours.get(iri)),
+          h("span", { class: "class" }, iri ? localName(iri) : "no class"),
+          h("span", { class: "figure" }, count(number)),
+        );
       }),
     );
   }
@@ -94,7 +117,11 @@ export class Side {
     const items = this.keys.slice(0, this.rows).map((key) => {
       const { label, type, degree, id } = graph.getNodeAttributes(key);
       const row = button("", () => this.pick(key), { "data-key": key, "data-entity": id });
-      row.append(this.swatch(colours.get(type)), h("span", { class: "label" }, label), h("span", { class: "figure", title: "relations" }, degree ? count(degree) : ""));
+      row.append(
+        this.swatch(colours.get(type)),
+        h("span", { class: "label" }, label),
+        h("span", { class: "figure", title: "relations" }, degree ? count(degree) : ""),
+      );
       this.mark(row);
       return h("li", {}, row);
     });

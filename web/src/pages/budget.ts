@@ -3,8 +3,20 @@ import { h } from "../ui/dom";
 
 /** The new limits that a suspended execution may be given when it is resumed. */
 export class Budget {
-  private readonly tokens = h("input", { type: "number", min: 1, step: 1, id: "resume-tokens", placeholder: "as before" });
-  private readonly cost = h("input", { type: "number", min: 0, step: "any", id: "resume-cost", placeholder: "as before" });
+  private readonly tokens = h("input", {
+    type: "number",
+    min: 1,
+    step: 1,
+    id: "resume-tokens",
+    placeholder: "as before",
+  });
+  private readonly cost = h("input", {
+    type: "number",
+    min: 0,
+    step: "any",
+    id: "resume-cost",
+    placeholder: "as before",
+  });
   readonly element = h(
     "div",
     { class: "budget", hidden: true },

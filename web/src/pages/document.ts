@@ -16,7 +16,10 @@ export function documentPage(id: string, start: number | null, end: number | nul
 
   const load = async (): Promise<void> => {
     try {
-      const [info, whole] = await Promise.all([get<DocumentInfo>(`/v1/documents/${encodeURIComponent(id)}`), textOf(id)]);
+      const [info, whole] = await Promise.all([
+        get<DocumentInfo>(`/v1/documents/${encodeURIComponent(id)}`),
+        textOf(id),
+      ]);
       title.textContent = fileName(info.source);
       title.title = info.source;
       const marked = start !== null && end !== null && end > start;
@@ -24,7 +27,9 @@ export function documentPage(id: string, start: number | null, end: number | nul
         info.media_type,
         counted(info.characters, "character"),
         marked ? `marked: ${start} to ${end}` : "",
-      ].filter(Boolean).join(" · ");
+      ]
+        .filter(Boolean)
+        .join(" · ");
       if (!marked) {
         fill(text, whole);
         return;
@@ -36,7 +41,11 @@ export function documentPage(id: string, start: number | null, end: number | nul
         mark.scrollIntoView({ block: "center" });
         mark.focus({ preventScroll: true });
       };
-      fill(tools, button("Show the sentence", show), button("Back", () => history.back()));
+      fill(
+        tools,
+        button("Show the sentence", show),
+        button("Back", () => history.back()),
+      );
       // The page is put in its place before the text is there, or right after: wait for either.
       requestAnimationFrame(show);
     } catch (error) {
@@ -47,6 +56,11 @@ export function documentPage(id: string, start: number | null, end: number | nul
   void load();
   return {
     title: "Document",
-    element: h("div", { class: "page reading" }, h("header", { class: "head sticky" }, h("div", { class: "title" }, title, about), tools), text),
+    element: h(
+      "div",
+      { class: "page reading" },
+      h("header", { class: "head sticky" }, h("div", { class: "title" }, title, about), tools),
+      text,
+    ),
   };
 }

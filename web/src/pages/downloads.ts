@@ -34,7 +34,9 @@ function download(detail: ExecutionDetail, format: string, trouble: HTMLElement)
   // A link sends no key, so the file is fetched and handed over.
   return button(format, () => {
     fill(trouble);
-    fetched(address, `${fileName(detail.source) || detail.id}.${ENDING[format] ?? format}`).catch((error: unknown) => fill(trouble, failure(error)));
+    fetched(address, `${fileName(detail.source) || detail.id}.${ENDING[format] ?? format}`).catch((error: unknown) =>
+      fill(trouble, failure(error)),
+    );
   });
 }
 

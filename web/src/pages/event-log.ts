@@ -47,10 +47,13 @@ export class EventLog {
 
   private async more(): Promise<void> {
     const after = Math.max(0, this.first - 1 - STEP);
-    const { items } = await get<{ items: WorkflowEvent[] }>(`/v1/executions/${encodeURIComponent(this.execution)}/events`, {
-      after,
-      limit: this.first - 1 - after,
-    });
+    const { items } = await get<{ items: WorkflowEvent[] }>(
+      `/v1/executions/${encodeURIComponent(this.execution)}/events`,
+      {
+        after,
+        limit: this.first - 1 - after,
+      },
+    );
     const older = items.filter((event) => event.seq < this.first).sort((one, other) => other.seq - one.seq);
     this.list.append(...older.map(line));
     this.first = after + 1;
@@ -72,8 +75,10 @@ function line(event: WorkflowEvent): HTMLElement {
 
 /** What an event is about, in a few words. */
 function what({ type, payload }: WorkflowEvent): string {
-  const text = (name: string): string | undefined => (typeof payload[name] === "string" ? (payload[name] as string) : undefined);
-  const number = (name: string): number | undefined => (typeof payload[name] === "number" ? (payload[name] as number) : undefined);
+  const text = (name: string): string | undefined =>
+    typeof payload[name] === "string" ? (payload[name] as string) : undefined;
+  const number = (name: string): number | undefined =>
+    typeof payload[name] === "number" ? (payload[name] as number) : undefined;
   if (type.startsWith("stage.")) return `${payload.stage ?? ""} ${payload.done ?? 0} of ${payload.total ?? 0}`;
   if (type.endsWith(".found")) {
     const examples = Array.isArray(payload["examples"]) ? payload["examples"].map(String) : [];
@@ -85,7 +90,9 @@ function what({ type, payload }: WorkflowEvent): string {
   const took = number("duration_ms");
   if (took !== undefined && took >= 1000) parts.push(duration(took / 1000));
   if (type === "execution.completed" && number("entities") !== undefined) {
-    parts.push(`${counted(number("entities") ?? 0, "entity", "entities")}, ${counted(number("relations") ?? 0, "relation")}`);
+    parts.push(
+      `${counted(number("entities") ?? 0, "entity", "entities")}, ${counted(number("relations") ?? 0, "relation")}`,
+    );
   }
   return parts.join("  ");
 }

@@ -64,7 +64,10 @@ export class ExecutionRow {
   set(execution: Execution): void {
     if (this.watcher && execution.status === this.execution.status) return;
     this.execution = execution;
-    this.show({ status: execution.status, percent: execution.percent, tokens: execution.tokens, cost: execution.cost_usd }, null);
+    this.show(
+      { status: execution.status, percent: execution.percent, tokens: execution.tokens, cost: execution.cost_usd },
+      null,
+    );
     this.explain();
   }
 

@@ -1,7 +1,6 @@
-import { all, get } from "../api/client";
 import { watch } from "../api/watch";
-import type { BatchInfo, Execution, ExecutionDetail } from "../api/types";
-import { isOver, secondsLeft, type Progress } from "../progress";
+import type { ExecutionDetail } from "../api/types";
+import { isOver, reach, secondsLeft, type Progress } from "../progress";
 import { graphOf, href } from "../route";
 import { count, counted, dollars, duration, fileName, moment, words } from "../text/format";
 import { Actions } from "../ui/actions";
@@ -9,6 +8,7 @@ import { facts, fill, h, table } from "../ui/dom";
 import { missingTable } from "../ui/missing";
 import { announce, failure, waiting } from "../ui/notice";
 import { Meter, state } from "../ui/state";
+import { Batch } from "./batch";
 import { Budget } from "./budget";
 import { downloads } from "./downloads";
 import { EventLog } from "./event-log";
@@ -31,10 +31,14 @@ export function executionPage(id: string): PageView {
   body.append(main, side);
   const stages = h("section");
   const missing = h("section");
-  const children = h("section");
+  const batch = new Batch(id);
   const log = new EventLog(id);
-  main.append(stages, missing, children, log.element);
-  const actions = new Actions("this execution", () => watcher.refresh(), () => budget.given());
+  main.append(stages, missing, batch.element, log.element);
+  const actions = new Actions(
+    "this execution",
+    () => watcher.refresh(),
+    () => budget.given(),
+  );
   let shown: ExecutionDetail | undefined;
 
   const advance = (progress: Progress): void => {
@@ -53,11 +57,21 @@ export function executionPage(id: string): PageView {
     title.title = detail.source ?? "";
     advance(progress);
     budget.set(detail);
-    fill(top, detail.error ? h("p", { class: "failure" }, detail.error) : null, detail.waiting_for ? h("p", { class: "note" }, `Waits for ${detail.waiting_for}.`) : null, budget.element);
+    fill(
+      top,
+      detail.error ? h("p", { class: "failure" }, detail.error) : null,
+      detail.waiting_for ? h("p", { class: "note" }, `Waits for ${detail.waiting_for}.`) : null,
+      budget.element,
+    );
     fill(stages, h("h2", {}, "Stages"), stageTable(detail, progress));
     fill(missing, ...(detail.missing.length ? [h("h2", {}, "Missing"), missingTable(detail.missing)] : []));
     fill(side, overview(detail, progress), rejected(detail.rejected), downloads(detail));
-    if (detail.type === "batch_extraction") void batch(id, children);
+    if (detail.type === "batch_extraction") {
+      void batch.refresh().then((percent) => {
+        if (!isOver(progress.status)) reach(progress, percent, Date.now());
+        advance(progress);
+      });
+    }
   };
 
   const watcher = watch(id, {
@@ -77,7 +91,12 @@ export function executionPage(id: string): PageView {
     element: h(
       "div",
       { class: "page" },
-      h("header", { class: "head" }, h("div", { class: "title" }, title, status), h("div", { class: "tools" }, actions.element, h("a", { class: "button", href: href(graphOf(id)) }, "Graph"))),
+      h(
+        "header",
+        { class: "head" },
+        h("div", { class: "title" }, title, status),
+        h("div", { class: "tools" }, actions.element, h("a", { class: "button", href: href(graphOf(id)) }, "Graph")),
+      ),
       h("div", { class: "progress-line" }, meter.element, left),
       top,
       body,
@@ -95,8 +114,20 @@ function overview(detail: ExecutionDetail, progress: Progress): HTMLElement {
     {},
     h("h2", {}, "Overview"),
     facts(
-      ["Document", detail.document ? h("a", { href: href({ page: "document", id: detail.document, start: null, end: null }) }, fileName(detail.source)) : null],
-      ["Part of", detail.parent_id ? h("a", { href: href({ page: "execution", id: detail.parent_id }) }, "a batch") : null],
+      [
+        "Document",
+        detail.document
+          ? h(
+              "a",
+              { href: href({ page: "document", id: detail.document, start: null, end: null }) },
+              fileName(detail.source),
+            )
+          : null,
+      ],
+      [
+        "Part of",
+        detail.parent_id ? h("a", { href: href({ page: "execution", id: detail.parent_id }) }, "a batch") : null,
+      ],
       ["Model", detail.model],
       ["Strategy", detail.strategy],
       ["On failure", detail.on_missing === "skip" ? "go on without it" : detail.on_missing === "fail" ? "fail" : null],
@@ -106,7 +137,10 @@ function overview(detail: ExecutionDetail, progress: Progress): HTMLElement {
       ["Limit", limit(detail)],
       ["Begun", moment(detail.started_at ?? detail.created_at)],
       ["Took", took === null ? null : duration(took)],
-      ["Ontology", detail.ontology ? h("span", { class: "code", title: detail.ontology }, detail.ontology.slice(0, 12)) : null],
+      [
+        "Ontology",
+        detail.ontology ? h("span", { class: "code", title: detail.ontology }, detail.ontology.slice(0, 12)) : null,
+      ],
       ["Id", h("span", { class: "code" }, detail.id)],
     ),
   );
@@ -129,28 +163,3 @@ function rejected(reasons: Record<string, number>): HTMLElement | null {
   }
   return h("section", {}, h("h2", {}, "Rejected"), list);
 }
-
-async function batch(id: string, into: HTMLElement): Promise<void> {
-  try {
-    const info = await get<BatchInfo>(`/v1/batches/${encodeURIComponent(id)}`);
-    const every = await all<Execution>("/v1/executions", { children: true, limit: 500 }, 5000);
-    const own = every.filter((execution) => execution.parent_id === id);
-    const { table: list, body } = table("Documents of this batch", ["Document", "State", "#Progress"]);
-    for (const child of own) {
-      const link = h("a", { href: href({ page: "execution", id: child.id }), title: child.source ?? "" }, fileName(child.source) || child.id);
-      body.append(h("tr", {}, h("td", {}, link), h("td", {}, state(child.status)), h("td", { class: "figure" }, `${Math.floor(child.percent)}%`)));
-    }
-    const sums = Object.entries(info.counts).filter(([, number]) => number > 0).map(([name, number]) => `${count(number)} ${words(name)}`);
-    const unlisted = info.unwell.filter(({ execution_id }) => !own.some((child) => child.id === execution_id));
-    fill(
-      into,
-      h("h2", {}, counted(info.total ?? info.listed, "document")),
-      h("p", { class: "quiet" }, sums.join(", ")),
-      list,
-      ...unlisted.map(({ source, error }) => h("p", { class: "failure" }, `${fileName(source)}: ${error ?? "failed"}`)),
-    );
-  } catch (error) {
-    fill(into, failure(error));
-  }
-}
-

@@ -82,7 +82,11 @@ export function executionsPage(): PageView {
 
   const more = async (): Promise<void> => {
     try {
-      const page = await get<Page<Execution>>("/v1/executions", { status: filter.value, limit: 50, cursor: next }, stopping.signal);
+      const page = await get<Page<Execution>>(
+        "/v1/executions",
+        { status: filter.value, limit: 50, cursor: next },
+        stopping.signal,
+      );
       deep = true;
       next = page.next;
       place(page.items);
@@ -113,7 +117,13 @@ export function executionsPage(): PageView {
         "header",
         { class: "head" },
         h("h1", {}, "Executions"),
-        h("div", { class: "tools" }, h("label", { for: "state" }, "Show"), filter, h("a", { class: "button", href: "#/new" }, "New extraction")),
+        h(
+          "div",
+          { class: "tools" },
+          h("label", { for: "state" }, "Show"),
+          filter,
+          h("a", { class: "button", href: "#/new" }, "New extraction"),
+        ),
       ),
       message,
       h("div", { class: "wide" }, list),

@@ -9,8 +9,14 @@ export interface FilesField {
 /** A field for files: choose them, or drop them on it. Several are gathered; a single one replaces the one before. */
 export function filesField(id: string, label: string, hint: string, several: boolean): FilesField {
   let files: File[] = [];
-  const input = h("input", { type: "file", id, multiple: several, "aria-describedby": `${id}-hint`, onchange: () => take([...(input.files ?? [])]) });
-  const list = h("ul", { class: "files", "aria-label": label });
+  const input = h("input", {
+    type: "file",
+    id,
+    multiple: several,
+    "aria-describedby": `${id}-hint`,
+    onchange: () => take([...(input.files ?? [])]),
+  });
+  const list = h("ul", { class: "files", "aria-label": `${label} chosen` });
   const element = h(
     "div",
     {
@@ -34,7 +40,9 @@ export function filesField(id: string, label: string, hint: string, several: boo
 
   const take = (more: File[]): void => {
     if (more.length === 0) return;
-    files = several ? [...files.filter((file) => !more.some(({ name }) => name === file.name)), ...more] : more.slice(0, 1);
+    files = several
+      ? [...files.filter((file) => !more.some(({ name }) => name === file.name)), ...more]
+      : more.slice(0, 1);
     input.value = "";
     show();
   };

@@ -6,7 +6,14 @@ import type { PageView } from "./page";
 /** Asks for a key, which stays in this tab, and goes on when the server takes it. */
 export function signInPage(then: () => void): PageView {
   const message = h("div");
-  const input = h("input", { type: "password", id: "key", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "key-hint" });
+  const input = h("input", {
+    type: "password",
+    id: "key",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "key-hint",
+  });
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     key.set(input.value.trim());
@@ -35,7 +42,13 @@ export function signInPage(then: () => void): PageView {
           { class: "field" },
           h("label", { for: "key" }, "API key"),
           input,
-          h("p", { class: "hint", id: "key-hint" }, "Made with ", h("code", {}, "litho key create"), ". It is kept until this tab is closed."),
+          h(
+            "p",
+            { class: "hint", id: "key-hint" },
+            "Made with ",
+            h("code", {}, "litho key create"),
+            ". It is kept until this tab is closed.",
+          ),
         ),
         message,
         h("div", { class: "tools" }, h("button", { type: "submit", class: "primary" }, "Sign in")),

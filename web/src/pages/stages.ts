@@ -23,7 +23,11 @@ export function stageTable(detail: ExecutionDetail, progress: Progress): HTMLEle
         "tr",
         { "data-stage": name },
         h("th", { scope: "row" }, words(name)),
-        h("td", {}, h("progress", { max: Math.max(1, total), value: done, "aria-label": `${words(name)}: ${done} of ${total}` })),
+        h(
+          "td",
+          {},
+          h("progress", { max: Math.max(1, total), value: done, "aria-label": `${words(name)}: ${done} of ${total}` }),
+        ),
         figure(completed),
         figure(running),
         figure(failed),

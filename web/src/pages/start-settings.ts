@@ -12,9 +12,20 @@ export interface Settings {
 /** How to extract: the model first, the rest folded away because its defaults are good. */
 export function settings(): Settings {
   const models = h("datalist", { id: "models" });
-  const model = h("input", { id: "model", list: "models", value: "rules", autocomplete: "off", spellcheck: "false", "aria-describedby": "model-hint" });
+  const model = h("input", {
+    id: "model",
+    list: "models",
+    value: "rules",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "model-hint",
+  });
   const address = h("select", { id: "base-url" }, h("option", { value: "" }, "the provider's own"));
-  const strategy = choice("strategy", ["staged", "entities first, then relations"], ["joint", "both in one call, for less cost"]);
+  const strategy = choice(
+    "strategy",
+    ["staged", "entities first, then relations"],
+    ["joint", "both in one call, for less cost"],
+  );
   const missing = choice("on-missing", ["fail", "fail, and keep what is done"], ["skip", "go on without it"]);
   const tokens = h("input", { id: "max-tokens", type: "number", min: 1, step: 1, placeholder: "no limit" });
   const cost = h("input", { id: "max-cost", type: "number", min: 0, step: "any", placeholder: "no limit" });

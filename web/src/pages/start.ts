@@ -11,10 +11,19 @@ import { settings } from "./start-settings";
 /** Documents and an ontology in, an extraction or a batch begun. */
 export function startPage(): PageView {
   const message = h("div");
-  const documents = filesField("documents", "Documents", "Text, Markdown, HTML, PDF, DOCX or EML; several of them make a batch.", true);
+  const documents = filesField(
+    "documents",
+    "Documents",
+    "Text, Markdown, HTML, PDF, DOCX or EML; several of them make a batch.",
+    true,
+  );
   const ontology = filesField("ontology", "Ontology", "Turtle, RDF/XML, JSON-LD or N-Triples.", false);
   const known = h("select", { id: "known-ontology" }, h("option", { value: "" }, "the file above"));
-  const knownDocuments = h("fieldset", { class: "known", hidden: true }, h("legend", {}, "Documents that are here already"));
+  const knownDocuments = h(
+    "fieldset",
+    { class: "known", hidden: true },
+    h("legend", {}, "Documents that are here already"),
+  );
   const options = settings();
   const begin = h("button", { type: "submit", class: "primary" }, "Start");
   const form = h(
@@ -23,7 +32,12 @@ export function startPage(): PageView {
     documents.element,
     knownDocuments,
     ontology.element,
-    h("div", { class: "field", hidden: true }, h("label", { for: "known-ontology" }, "or one that is here already"), known),
+    h(
+      "div",
+      { class: "field", hidden: true },
+      h("label", { for: "known-ontology" }, "or one that is here already"),
+      known,
+    ),
     options.element,
     message,
     h("div", { class: "tools" }, begin),
@@ -34,14 +48,18 @@ export function startPage(): PageView {
 
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    const trouble = complaint(documents.files().length + chosen().length, ontology.files().length > 0 || known.value !== "");
+    const trouble = complaint(
+      documents.files().length + chosen().length,
+      ontology.files().length > 0 || known.value !== "",
+    );
     if (trouble) {
       fill(message, failure(new Error(trouble)));
       return;
     }
     begin.disabled = true;
     try {
-      const hash = known.value || (await given<OntologyInfo>("/v1/ontologies", ontology.files(), message))[0]?.content_hash;
+      const hash =
+        known.value || (await given<OntologyInfo>("/v1/ontologies", ontology.files(), message))[0]?.content_hash;
       const added = await given<DocumentInfo>("/v1/documents", documents.files(), message);
       const ids = [...new Set([...chosen(), ...added.map(({ id }) => id)])];
       fill(message, h("p", { class: "quiet" }, "Starting …"));
@@ -57,7 +75,10 @@ export function startPage(): PageView {
     }
   };
 
-  void me().then((who) => options.offer(who), () => undefined);
+  void me().then(
+    (who) => options.offer(who),
+    () => undefined,
+  );
   void offer(known, knownDocuments);
   return {
     title: "New extraction",
@@ -78,7 +99,8 @@ async function given<T>(path: string, files: File[], message: HTMLElement): Prom
     const text = `Uploading ${file.name} (${index + 1} of ${files.length}) …`;
     fill(message, h("p", { class: "quiet" }, text));
     announce(text);
-    if (most && file.size > most) throw new Error(`${file.name} has ${file.size} bytes; this server takes ${most} at most.`);
+    if (most && file.size > most)
+      throw new Error(`${file.name} has ${file.size} bytes; this server takes ${most} at most.`);
     try {
       answers.push(await upload<T>(path, file));
     } catch (error) {
@@ -97,7 +119,13 @@ async function offer(known: HTMLSelectElement, documents: HTMLElement): Promise<
   ]);
   if (ontologies.status === "fulfilled" && ontologies.value.length > 0) {
     for (const { content_hash, source, given_at } of ontologies.value) {
-      known.append(h("option", { value: content_hash, title: content_hash }, [fileName(source), moment(given_at)].filter(Boolean).join(", ")));
+      known.append(
+        h(
+          "option",
+          { value: content_hash, title: content_hash },
+          [fileName(source), moment(given_at)].filter(Boolean).join(", "),
+        ),
+      );
     }
     known.parentElement?.removeAttribute("hidden");
   }
@@ -105,7 +133,16 @@ async function offer(known: HTMLSelectElement, documents: HTMLElement): Promise<
     documents.hidden = false;
     for (const { id, source, characters } of texts.value.items) {
       const box = h("input", { type: "checkbox", value: id });
-      add(documents, h("label", { title: source }, box, ` ${fileName(source)} `, h("span", { class: "quiet" }, counted(characters, "character"))));
+      add(
+        documents,
+        h(
+          "label",
+          { title: source },
+          box,
+          ` ${fileName(source)} `,
+          h("span", { class: "quiet" }, counted(characters, "character")),
+        ),
+      );
     }
   }
 }

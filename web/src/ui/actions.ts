@@ -58,10 +58,14 @@ export class Actions {
   }
 
   private button(action: Action): HTMLElement {
-    const press = button(WORDS[action], () => (action === "cancel" ? this.confirm(press) : void this.run(action, press)), {
-      "aria-label": `${WORDS[action]} ${this.name}`,
-      "data-action": action,
-    });
+    const press = button(
+      WORDS[action],
+      () => (action === "cancel" ? this.confirm(press) : void this.run(action, press)),
+      {
+        "aria-label": `${WORDS[action]} ${this.name}`,
+        "data-action": action,
+      },
+    );
     return press;
   }
 
@@ -86,7 +90,10 @@ export class Actions {
     this.element.querySelector(".failure")?.remove();
     try {
       const body = action === "resume" ? this.body() : undefined;
-      const execution = await post<Execution>(`/v1/executions/${encodeURIComponent(this.execution.id)}/${action}`, body);
+      const execution = await post<Execution>(
+        `/v1/executions/${encodeURIComponent(this.execution.id)}/${action}`,
+        body,
+      );
       announce(`${this.name}: ${DONE[action]}`);
       this.shown = "";
       this.done(execution);

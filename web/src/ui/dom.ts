@@ -29,7 +29,11 @@ export function fill(parent: Element, ...children: Child[]): void {
   parent.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
 }
 
-export function button(label: string, onclick: (event: MouseEvent) => void, attributes: Record<string, Value> = {}): HTMLButtonElement {
+export function button(
+  label: string,
+  onclick: (event: MouseEvent) => void,
+  attributes: Record<string, Value> = {},
+): HTMLButtonElement {
   return h("button", { type: "button", onclick, ...attributes }, label);
 }
 
@@ -39,7 +43,13 @@ export function table(caption: string, columns: string[]): { table: HTMLTableEle
   const heads = columns.map((name) =>
     h("th", { scope: "col", class: name.startsWith("#") ? "figure" : null }, name.replace(/^#/, "")),
   );
-  const element = h("table", {}, h("caption", { class: "unseen" }, caption), h("thead", {}, h("tr", {}, ...heads)), body);
+  const element = h(
+    "table",
+    {},
+    h("caption", { class: "unseen" }, caption),
+    h("thead", {}, h("tr", {}, ...heads)),
+    body,
+  );
   return { table: element, body };
 }
 

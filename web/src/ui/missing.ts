@@ -22,6 +22,11 @@ export function missingTable(missing: Missing[]): HTMLElement {
 /** The same in one line. */
 export function missingLine(missing: Missing[]): string {
   const errors = [...new Set(missing.map(({ error }) => error).filter(Boolean))];
-  const why = errors.length === 0 ? "" : errors.length === 1 ? `: ${errors[0]}` : `: ${errors[0]} (and ${counted(errors.length - 1, "other error")})`;
+  const why =
+    errors.length === 0
+      ? ""
+      : errors.length === 1
+        ? `: ${errors[0]}`
+        : `: ${errors[0]} (and ${counted(errors.length - 1, "other error")})`;
   return `${counted(missing.length, "piece")} of work missing${why}`;
 }

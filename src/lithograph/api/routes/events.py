@@ -18,6 +18,22 @@ router = APIRouter(prefix="/v1/executions", tags=["events"])
 _LAST = 2**53
 _STREAM, _JSON = "text/event-stream", "application/json"
 
+_FRAME = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "anyOf": [{"$ref": "#/components/schemas/Event"}, {"type": "object", "maxProperties": 0}]
+            },
+        },
+    },
+}
+"""An event of the stream, as OpenAPI says it."""
+
 AFTER = Annotated[int | None, Query(ge=0, le=_LAST, description="The number of the last event that was seen.")]
 LAST_EVENT = Annotated[
     str | None, Header(alias="Last-Event-ID", max_length=20, description="The same, as browsers say it.")
@@ -33,7 +49,7 @@ LAST_EVENT = Annotated[
             "each with `id` (its number), `event` (its type) and `data` (an Event); `event: end` says that it has. "
             "As JSON, those that there are.",
             "content": {
-                _STREAM: {"schema": {"type": "string"}},
+                _STREAM: {"itemSchema": _FRAME},
                 _JSON: {"schema": {"$ref": "#/components/schemas/Listing_Event_"}},
             },
         }

@@ -15,13 +15,14 @@ _LONG = 60.0
 def schema(storage: Storage) -> Iterator[Check]:
     """Yield whether the schema is up to date. Raises `UsageError` for a database that is none of ours."""
     revision = storage.ask(None, lambda connection: revision_of(connection, storage.name))
-    migrate = "run `litho migrate --db URL` as the user who owns the database"
-    if revision is None:
-        yield failed("schema", f"{storage.name} is empty", migrate)
-    elif revision != HEAD:
-        yield failed("schema", f"{storage.name} has schema {revision}, and this Lithograph works with {HEAD}", migrate)
-    else:
+    said = "is empty" if revision is None else f"has schema {revision}, and this Lithograph works with {HEAD}"
+    if revision == HEAD:
         yield ok("schema", f"it is up to date ({HEAD})")
+    elif storage.path is None:
+        remedy = "run `litho migrate --db URL` as the user who owns the database"
+        yield failed("schema", f"{storage.name} {said}", remedy)
+    else:
+        yield warning("schema", f"{storage.name} {said}", "back it up; the next command brings it up to date")
 
 
 def queue(storage: Storage, working: str | None) -> Iterator[Check]:

@@ -93,6 +93,6 @@ def _writable(storage: Storage, path: Path) -> Iterator[Check]:
     with storage.translated():
         mode = journal_mode(storage.engine)
     if mode != "wal":
-        yield failed("writing", f"{path} has no write-ahead log ({mode})", "run `litho migrate --db URL` once")
+        yield warning("writing", f"{path} has no write-ahead log ({mode})", "the next command gives it one")
     else:
         yield ok("writing", "it can be written")
