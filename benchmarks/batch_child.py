@@ -19,10 +19,10 @@ from lithograph.durable.run import Worker, journaling
 from lithograph.ontology.load import load_ontology
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage, open_storage
-from lithograph.workflow.batch import run_batch
-from lithograph.workflow.batch_children import InProcess
-from lithograph.workflow.batch_listing import look_over
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.children import InProcess
+from lithograph.workflow.batch.listing import look_over
+from lithograph.workflow.batch.run import run_batch
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extractors import remembering, rules_only
 from lithograph.workflow.runner import Plan, run_one
 

@@ -34,7 +34,7 @@ from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import metadata, organization
 from lithograph.testing.corpus import generated_text
-from lithograph.workflow.batch_kept import KeptBatch
+from lithograph.workflow.batch.kept import KeptBatch
 from lithograph.workflow.extractors import ExtractorNamed, rules_only
 from lithograph.workflow.runner import Plan, run_one
 

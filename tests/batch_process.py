@@ -26,8 +26,8 @@ from lithograph.ontology.load import load_ontology
 from lithograph.ontology.model import Ontology
 from lithograph.storage.open import open_storage
 from lithograph.testing.metered import Ledger, Metered, read_ledger
-from lithograph.workflow.batch_input import OnFailure
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.input import OnFailure
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extractors import ModelChoice, rules_only
 from lithograph.workflow.runner import Plan, run_one
 

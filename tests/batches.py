@@ -24,9 +24,9 @@ from lithograph.extraction.settings import ExtractionSettings
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document
 from lithograph.testing.gold import read_gold
-from lithograph.workflow.batch_input import OnFailure
-from lithograph.workflow.batch_overview import BatchOverview, batch_overview
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.input import OnFailure
+from lithograph.workflow.batch.overview import BatchOverview, batch_overview
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.runner import Part, Plan, run_one
 

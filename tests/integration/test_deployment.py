@@ -1,21 +1,29 @@
 """The deployment files: they can be read, name nothing that is not there, and hold no secret."""
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import psycopg
 import pytest
 import typer
 import yaml  # type: ignore[import-untyped]
+from sqlalchemy import make_url
+from tests.commands import until
 from tests.exposed import exposed
 from tests.postgres import started
 
-from lithograph.cli.app import app, run
+from lithograph.cli.app import app
 from lithograph.service.doctor.checks import State
 from lithograph.service.doctor.examine import examine
 
@@ -150,19 +158,118 @@ def test_what_an_image_is_built_from_is_there_and_goes_into_its_context() -> Non
     assert all((root / one).exists() for one in allowed)
 
 
-def test_on_a_server_that_is_set_up_this_way_nothing_is_wrong(tmp_path: Path) -> None:
-    """With the roles as the script makes them, on a server that has never had any."""
+@dataclass(frozen=True)
+class Deployed:
+    """What the compose file runs, on a server that is set up as it does, without its containers."""
+
+    folder: Path
+    administrator: str
+    login: str
+    secret: str = "grey-heron-41"
+
+    def begin(self, service: str, *more: str) -> "subprocess.Popen[str]":
+        """Begin what a service runs."""
+        found = compose()["services"][service]
+        urls = {
+            "postgresql://postgres@postgres/lithograph": self.administrator,
+            "postgresql://lithograph@postgres/lithograph": self.login,
+        }
+        command = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in found["command"]]
+        for before, after in urls.items():
+            command = [word.replace(before, after) for word in command]
+        given = {name: re.sub(r"\$\{(\w+)[^}]*\}", self.value, value) for name, value in found["environment"].items()}
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "lithograph", *command, *more],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], **given},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def value(self, variable: re.Match[str]) -> str:
+        return "" if variable[1].startswith("OTEL") else self.secret
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Iterator[Deployed]:
+    """On a server that has never had any role of ours."""
     script = (DEPLOY / "postgres" / "10-roles.sh").read_text()
     (statements,) = re.findall(r"<<'SQL'\n(.*?)^SQL$", script, re.MULTILINE | re.DOTALL)
     with started(tmp_path / "server") as administrator:
         with psycopg.connect(administrator, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE lithograph")
+        ours = make_url(administrator).set(database="lithograph")
+        with psycopg.connect(ours.render_as_string(hide_password=False), autocommit=True) as connection:
             connection.execute(statements.replace(":'password'", "'secret'").encode())
-        assert run(["migrate", "--db", administrator]) == 0
-        login = administrator.replace("postgresql://postgres:@", "postgresql://lithograph:secret@")
-        assert "lithograph" in login
-        found = {check.name: check.state for check in examine(login, {})}
-    assert found["roles"] is found["tenancy"] is found["writing"] is State.OK
-    assert "login" not in found
+        urls = (ours, ours.set(username="lithograph", password=None))
+        yield Deployed(tmp_path, *(url.render_as_string(hide_password=False) for url in urls))
+
+
+def free_port() -> int:
+    """Return a port that nobody has at the moment."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def carried_out(process: "subprocess.Popen[str]") -> str:
+    """Return what a process wrote to standard output when it has ended well."""
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return out
+
+
+def answer(url: str, token: str = "") -> int:
+    """Return the status of an answer; 0 where nobody answers."""
+    request = Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urlopen(request, timeout=10) as found:
+            return int(found.status)
+    except HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def healthy(check: list[str], port: int) -> bool:
+    """Return whether a container's check says that it is well; `port` stands for the container's."""
+    command = [sys.executable, "-c", re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", check[-1])]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_what_the_compose_file_runs_becomes_healthy_and_stops_well(deployed: Deployed) -> None:
+    (image_check,) = re.findall(
+        r"^HEALTHCHECK.*\\\n\s+CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE
+    )
+    worker_check = compose()["services"]["worker"]["healthcheck"]["test"]
+    http, metrics = free_port(), free_port()
+    carried_out(deployed.begin("migrate"))
+    with (
+        deployed.begin("serve", f"--port={http}") as serve,
+        deployed.begin("worker", f"--metrics-port={metrics}") as worker,
+    ):
+        try:
+            until(lambda: healthy(json.loads(image_check), http) and healthy(worker_check, metrics))
+            made = subprocess.Popen(
+                [sys.executable, "-m", "lithograph", "key", "create", "--name=first", "--db", deployed.login],
+                env={"PATH": os.environ["PATH"], "LITHOGRAPH_KEY_PEPPER": deployed.secret},
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            key = carried_out(made).strip()
+            assert answer(f"http://127.0.0.1:{http}/v1/executions") == 401
+            assert answer(f"http://127.0.0.1:{http}/v1/executions", key) == 200
+            assert answer(f"http://127.0.0.1:{http}/metrics") == 401
+            assert answer(f"http://127.0.0.1:{http}/metrics", deployed.secret) == 200
+            found = {check.name: check.state for check in examine(deployed.login, {})}
+            assert found["roles"] is found["tenancy"] is found["writing"] is found["workers"] is State.OK
+            assert "login" not in found
+        finally:
+            for process in (serve, worker):
+                process.terminate()
+        said = [process.communicate(timeout=60)[1] for process in (serve, worker)]
+    assert (serve.returncode, worker.returncode) == (0, 0), said
+    assert all(json.loads(line)["timestamp"] for lines in said for line in lines.splitlines())
 
 
 @pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")

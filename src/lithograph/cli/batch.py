@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lithograph.durable.executions import Execution
     from lithograph.durable.run import Worker
     from lithograph.storage.open import Storage
-    from lithograph.workflow.batch_start import BatchPlan
+    from lithograph.workflow.batch.start import BatchPlan
     from lithograph.workflow.models import Models
 
 app = typer.Typer(help="Extract from many documents as one execution.", rich_markup_mode=None)
@@ -105,9 +105,9 @@ def start(
 
     from lithograph.extraction.settings import ExtractionSettings, OnMissing, Strategy
     from lithograph.ontology.load import load_ontology
-    from lithograph.workflow.batch_input import OnFailure
-    from lithograph.workflow.batch_listing import check_paths
-    from lithograph.workflow.batch_start import BatchPlan, start_batch
+    from lithograph.workflow.batch.input import OnFailure
+    from lithograph.workflow.batch.listing import check_paths
+    from lithograph.workflow.batch.start import BatchPlan, start_batch
     from lithograph.workflow.extractors import ModelChoice
     from lithograph.workflow.runner import Plan
 
@@ -142,7 +142,7 @@ def _queue(session: "BatchSession", storage: "Storage", whole: "BatchPlan", mode
     from lithograph.cli.batch_progress import watching_batch
     from lithograph.durable.queue import enqueue_unended
     from lithograph.durable.status import Status
-    from lithograph.workflow.batch_start import start_batch
+    from lithograph.workflow.batch.start import start_batch
 
     place = session.place
     with working(storage, session.lease_seconds) as worker, watching_batch(plain=session.plain) as watch:

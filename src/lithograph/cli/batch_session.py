@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lithograph.ontology.model import Ontology
     from lithograph.resilience.budget import Limits
     from lithograph.storage.open import Storage
-    from lithograph.workflow.batch_overview import BatchOverview
+    from lithograph.workflow.batch.overview import BatchOverview
     from lithograph.workflow.models import Models
     from lithograph.workflow.runner import Run, Watching
 

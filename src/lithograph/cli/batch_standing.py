@@ -7,7 +7,7 @@ from lithograph.cli.errors import one_line
 from lithograph.cli.standing import event_object
 
 if TYPE_CHECKING:
-    from lithograph.workflow.batch_overview import BatchOverview
+    from lithograph.workflow.batch.overview import BatchOverview
 
 _SHOWN = 10
 """Lines about documents that failed, at most: the JSON has all of them."""

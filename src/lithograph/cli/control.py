@@ -151,7 +151,7 @@ def _carry_on(
     import anyio
     import anyio.to_thread
 
-    from lithograph.workflow.batch_input import BATCH
+    from lithograph.workflow.batch.input import BATCH
     from lithograph.workflow.inputs import allow, input_of
     from lithograph.workflow.runner import Run, run_one
 

@@ -64,7 +64,7 @@ def status(
 
     from lithograph.cli.batch_session import show_batch
     from lithograph.cli.standing import as_object, as_text
-    from lithograph.workflow.batch_input import BATCH
+    from lithograph.workflow.batch.input import BATCH
 
     with place.open() as storage:
         workspace = place.workspace(storage)

@@ -19,7 +19,7 @@ from lithograph.cli.options import (
     RequestsPerMinute,
     TokensPerMinute,
 )
-from lithograph.cli.watched import LogFormat, Say, log, logged, watched
+from lithograph.cli.watched import LogFormat, Say, logged, watched
 from lithograph.cli.work import working
 
 if TYPE_CHECKING:
@@ -117,8 +117,3 @@ async def _work(ready: "Worker", models: "Models", executions: int, ending: Time
     finally:
         with anyio.CancelScope(shield=True):
             await models.aclose()
-
-
-def log_plainly() -> None:
-    """Tell of every trouble once, in a line of our own; what the libraries below say of it comes with tracebacks."""
-    log("text")

@@ -15,7 +15,7 @@ from lithograph.graph.page import Page
 from lithograph.graph.shown import EntityDetail, EntitySummary, GraphView, Neighbour, RelationDetail
 from lithograph.resilience.budget import Limits
 from lithograph.service.kept import KeptDocument, KeptOntology
-from lithograph.workflow.batch_input import BatchState, OnFailure
+from lithograph.workflow.batch.input import BatchState, OnFailure
 from lithograph.workflow.overview import Failure
 from lithograph.workflow.spending import Account
 

@@ -14,8 +14,8 @@ from lithograph.graph.export.formats import Format, export
 from lithograph.service.once import Once
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import open_storage
-from lithograph.workflow.batch_input import OnFailure
-from lithograph.workflow.batch_kept import KeptBatch
+from lithograph.workflow.batch.input import OnFailure
+from lithograph.workflow.batch.kept import KeptBatch
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.models import Models
 from lithograph.workflow.runner import Plan

@@ -13,7 +13,7 @@ from lithograph.domain.usage import Usage
 from lithograph.durable.status import Status
 from lithograph.graph.page import Page
 from lithograph.graph.shown import End, EntitySummary, Neighbour, RelationDetail
-from lithograph.workflow.batch_input import BatchState
+from lithograph.workflow.batch.input import BatchState
 from lithograph.workflow.overview import Failure
 
 T = TypeVar("T")

@@ -21,8 +21,8 @@ from lithograph.errors import StateError, UsageError
 from lithograph.resilience.budget import Limits
 from lithograph.service.alone import nobody_works
 from lithograph.storage.open import Storage
-from lithograph.workflow.batch_control import cancel_children
-from lithograph.workflow.batch_input import BATCH
+from lithograph.workflow.batch.control import cancel_children
+from lithograph.workflow.batch.input import BATCH
 from lithograph.workflow.inputs import input_within
 
 if TYPE_CHECKING:

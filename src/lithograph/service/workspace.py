@@ -26,7 +26,7 @@ from lithograph.service.kept import KeptDocument, KeptOntology, document_kept, d
 from lithograph.service.once import Once, remember_start, started_under
 from lithograph.storage.open import Storage
 from lithograph.workflow import spending
-from lithograph.workflow.batch_input import BATCH
+from lithograph.workflow.batch.input import BATCH
 from lithograph.workflow.extractors import ExtractorNamed, rules_only
 from lithograph.workflow.materials import document_of, keep_document, keep_ontology, ontology_of
 from lithograph.workflow.overview import Overview, overview, percent_of, source_of
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from lithograph.graph.page import Page
     from lithograph.graph.shown import EntityDetail, EntitySummary, GraphView, Neighbour, RelationDetail
     from lithograph.service.graph import Graphs
-    from lithograph.workflow.batch_kept import KeptBatch
-    from lithograph.workflow.batch_overview import BatchOverview
+    from lithograph.workflow.batch.kept import KeptBatch
+    from lithograph.workflow.batch.overview import BatchOverview
     from lithograph.workflow.runner import Plan
 
 # What an extraction takes is imported where it is used: most commands only look.
@@ -114,7 +114,7 @@ class Workspace:
 
     def batch(self, given: str) -> "BatchOverview":
         """Return how a batch and its documents stand; raises `UsageError` for an execution that is none."""
-        from lithograph.workflow.batch_overview import batch_overview
+        from lithograph.workflow.batch.overview import batch_overview
 
         with self.storage.read(self.organization_id) as connection:
             found = find(connection, self.organization_id, given)
@@ -141,7 +141,7 @@ class Workspace:
         """
         found = self.execution(given)
         if found.workflow_type == BATCH:
-            from lithograph.workflow.batch_result import result_of_batch
+            from lithograph.workflow.batch.result import result_of_batch
 
             return result_of_batch(self.storage, found)
         from lithograph.workflow.extraction import result_of_execution
@@ -178,7 +178,7 @@ class Workspace:
         Raises `NotFoundError` for a document that the organisation does not have, `UsageError` for none or too many of
         them and as `start_extraction` does.
         """
-        from lithograph.workflow.batch_kept import start_kept_batch
+        from lithograph.workflow.batch.kept import start_kept_batch
 
         if once is not None and (known := self._started_under(once)) is not None:
             return known

@@ -102,7 +102,9 @@ class _Lines(logging.Handler):
 
 
 def _text(record: logging.LogRecord) -> str:
-    return _UNPRINTABLE.sub("\ufffd", without_secrets(record.getMessage()))
+    error = record.exc_info[1] if record.exc_info else None
+    why = "" if error is None else f" ({type(error).__name__}: {error})"
+    return _UNPRINTABLE.sub("\ufffd", without_secrets(record.getMessage() + why))
 
 
 def _json() -> Callable[[logging.LogRecord], str]:

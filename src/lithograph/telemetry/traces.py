@@ -7,7 +7,7 @@ carries the W3C `traceparent` of its call.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Timer
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from lithograph.domain.usage import Usage
@@ -69,11 +69,11 @@ def tracing(service: str, environment: Mapping[str, str] = os.environ) -> Iterat
         with observing(Traced(provider.get_tracer("lithograph"))):
             yield True
     finally:
-        hurry = Timer(_FAREWELL, exporter.shutdown)  # where nobody collects, it would try again and again
-        hurry.daemon = True
-        hurry.start()
-        provider.shutdown()
-        hurry.cancel()
+        farewell = Thread(target=provider.shutdown, name="traces", daemon=True)
+        farewell.start()
+        farewell.join(_FAREWELL)
+        if farewell.is_alive():
+            exporter.shutdown()  # type: ignore[no-untyped-call]  # it would try again and again
 
 
 class Traced(Observer):

@@ -8,7 +8,7 @@ from lithograph.durable.executions import Execution
 from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
 from lithograph.workflow import extraction_input
-from lithograph.workflow.batch_input import BATCH, BatchInput, batch_input_of
+from lithograph.workflow.batch.input import BATCH, BatchInput, batch_input_of
 from lithograph.workflow.extraction_input import ExtractionInput
 
 

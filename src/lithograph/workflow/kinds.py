@@ -7,10 +7,11 @@ from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Listener
 from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
-from lithograph.workflow import batch_input, extraction_input
+from lithograph.workflow import extraction_input
 from lithograph.workflow.attend import Kind
-from lithograph.workflow.batch import run_batch
-from lithograph.workflow.batch_queue import Queued
+from lithograph.workflow.batch import input as batch_input
+from lithograph.workflow.batch.queue import Queued
+from lithograph.workflow.batch.run import run_batch
 from lithograph.workflow.comeback import Comeback
 from lithograph.workflow.extraction import run_extraction
 from lithograph.workflow.extractors import ExtractorNamed, remembering

@@ -34,10 +34,10 @@ from lithograph.extraction.settings import ExtractionSettings, OnMissing
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
-from lithograph.workflow.batch import run_batch
-from lithograph.workflow.batch_children import InProcess
-from lithograph.workflow.batch_input import BATCH
-from lithograph.workflow.batch_result import result_of_batch
+from lithograph.workflow.batch.children import InProcess
+from lithograph.workflow.batch.input import BATCH
+from lithograph.workflow.batch.result import result_of_batch
+from lithograph.workflow.batch.run import run_batch
 from lithograph.workflow.extraction import is_started, result_of_execution, run_extraction, start_extraction
 from lithograph.workflow.extraction_input import ExtractionInput, input_of
 from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, remembering, rules_only

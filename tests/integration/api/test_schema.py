@@ -27,7 +27,7 @@ from lithograph.service.keys import KeyScope
 from lithograph.storage.open import Storage
 from lithograph.workflow.extractors import rules_only
 
-EXAMPLES, MANY = 6, 250
+EXAMPLES, MANY = 6, 100
 """Requests to each operation, for each way of making them."""
 CHECKS: list[Callable[[CheckContext, Response, Any], bool | None]] = [
     not_a_server_error,

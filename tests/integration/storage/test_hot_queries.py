@@ -36,7 +36,7 @@ from lithograph.storage.pipeline import Pipeline
 from lithograph.storage.schema import metadata
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.metered import Ledger, Metered
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extractors import ModelChoice, rules_only
 from lithograph.workflow.runner import Plan, run_one
 

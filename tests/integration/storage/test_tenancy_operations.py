@@ -44,8 +44,8 @@ from lithograph.storage.open import Storage, open_storage
 from lithograph.storage.schema import metadata, organization
 from lithograph.testing.corpus import generated_text
 from lithograph.workflow.attend import Kind
-from lithograph.workflow.batch_kept import KeptBatch
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.kept import KeptBatch
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extraction import run_extraction
 from lithograph.workflow.extraction_input import EXTRACTION, VERSION
 from lithograph.workflow.runner import Plan, run_one
@@ -132,7 +132,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def functions() -> Iterator[tuple[str, Operation]]:
     """Yield every public function that takes an organisation."""
     for package in (lithograph.durable, lithograph.workflow):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             module = importlib.import_module(found.name)
             for name, function in vars(module).items():
                 ours = inspect.isfunction(function) and function.__module__ == module.__name__

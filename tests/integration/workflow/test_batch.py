@@ -26,8 +26,8 @@ from lithograph.extraction.extractor import MentionAnswer, MentionQuestion
 from lithograph.resilience.budget import Limits
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage
-from lithograph.workflow.batch_input import BatchState, OnFailure
-from lithograph.workflow.batch_result import clusters_of_batch, result_of_batch
+from lithograph.workflow.batch.input import BatchState, OnFailure
+from lithograph.workflow.batch.result import clusters_of_batch, result_of_batch
 
 DOCUMENTS = 8
 
@@ -401,7 +401,7 @@ async def test_an_unfinished_list_is_nobodys_work_and_the_same_start_goes_on(sto
         if listed > 200:
             raise InterruptedError
 
-    from lithograph.workflow.batch_start import start_batch
+    from lithograph.workflow.batch.start import start_batch
 
     with pytest.raises(InterruptedError):
         await start_batch(at, scene.plan(), ORGANIZATION, named=scene.named, told=stop)

@@ -12,7 +12,7 @@ from tests.journals import AtCrashPoints, activities, seen
 from lithograph.durable.crashpoints import Moment, Transaction
 from lithograph.durable.status import Status
 from lithograph.storage.open import Storage
-from lithograph.workflow.batch_input import OnFailure
+from lithograph.workflow.batch.input import OnFailure
 
 DOCUMENTS = 4
 AT_ONCE = 2

@@ -23,7 +23,7 @@ from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
 from lithograph.testing.gold import read_index
 from lithograph.testing.metered import BEGIN, Entry, read_ledger
-from lithograph.workflow.batch_input import OnFailure
+from lithograph.workflow.batch.input import OnFailure
 
 DOCUMENTS = 12
 ROOT = Path(__file__).resolve().parents[3]

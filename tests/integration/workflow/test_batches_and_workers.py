@@ -18,8 +18,8 @@ from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
 from lithograph.testing.workers import WorkerProcess
-from lithograph.workflow.batch_documents import documents_of
-from lithograph.workflow.batch_start import BatchPlan, start_batch
+from lithograph.workflow.batch.documents import documents_of
+from lithograph.workflow.batch.start import BatchPlan, start_batch
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.models import Models
 from lithograph.workflow.runner import Plan

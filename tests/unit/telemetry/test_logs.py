@@ -106,6 +106,17 @@ def test_as_text_only_what_is_wrong_is_a_line_of_its_own(capfd: pytest.CaptureFi
     assert capfd.readouterr().err == "the queue cannot be reached\ufffd[2J\n"
 
 
+def test_as_text_a_defect_is_a_line_without_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logs(as_json=False)
+    try:
+        int("x")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+    assert capfd.readouterr().err == (
+        "Exception in ASGI application (ValueError: invalid literal for int() with base 10: 'x')\n"
+    )
+
+
 def test_what_becomes_of_executions_and_providers_is_logged(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs(as_json=True)
     with observing(Logged()):

@@ -17,7 +17,7 @@ from lithograph.domain.usage import Usage
 from lithograph.durable.backlog import backlog
 from lithograph.durable.clock import SystemClock
 from lithograph.errors import AnswerError, StorageError, UsageError
-from lithograph.storage.open import Storage
+from lithograph.storage.open import Storage, connect
 from lithograph.telemetry.backlog import Backlog, Standing
 from lithograph.telemetry.metrics import OTHER, Metrics, metrics_server
 from lithograph.telemetry.observe import Subject, observing, watch_call, watch_run
@@ -150,6 +150,13 @@ def test_a_scrape_goes_on_where_the_database_cannot_be_asked() -> None:
     sample = sampled(metrics)
     assert sample("database_up") == 0
     assert sample("executions", organization="a", type="b", standing="waiting") is None
+
+
+def test_a_server_that_nobody_can_reach_is_said_to_be_away() -> None:
+    metrics = Metrics()
+    with connect("postgresql://nobody@127.0.0.1:9/none") as storage:
+        metrics.watch(lambda: backlog(storage))
+        assert sampled(metrics)("database_up") == 0
 
 
 def test_a_scrape_is_answered_at_a_port_of_its_own_until_the_end() -> None:

@@ -1,5 +1,6 @@
 """Traces, as a collector has them."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -153,6 +154,17 @@ def test_nothing_is_sent_unless_it_is_asked_for(environment: dict[str, str]) -> 
     with tracing("lithograph-test", environment) as sent:
         assert not sent
         assert headers_of_request() == {}
+
+
+def test_a_collector_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has an hour, which this test has not."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
+        with tracing("lithograph-test"), watch_activity("a/b", 1):
+            pass
 
 
 def test_another_protocol_is_refused() -> None:

@@ -14,7 +14,7 @@ from lithograph.errors import UsageError
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.resilience.budget import Limits
 from lithograph.service.once import Once
-from lithograph.workflow.batch_kept import KeptBatch
+from lithograph.workflow.batch.kept import KeptBatch
 from lithograph.workflow.extractors import ModelChoice
 from lithograph.workflow.runner import Plan
 

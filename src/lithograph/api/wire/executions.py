@@ -10,9 +10,9 @@ from lithograph.durable.events import Event as StoredEvent
 from lithograph.durable.executions import Execution as StoredExecution
 from lithograph.durable.status import Status
 from lithograph.extraction.settings import OnMissing, Strategy
-from lithograph.workflow.batch_input import BatchState, OnFailure
-from lithograph.workflow.batch_kept import MOST
-from lithograph.workflow.batch_overview import BatchOverview
+from lithograph.workflow.batch.input import BatchState, OnFailure
+from lithograph.workflow.batch.kept import MOST
+from lithograph.workflow.batch.overview import BatchOverview
 from lithograph.workflow.overview import Overview
 
 EXECUTION: Final = "execution_5afaa30c9361cf3961eb72b4a26c0693"

@@ -24,9 +24,9 @@ from lithograph.durable.status import Status
 from lithograph.errors import UsageError
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.settings import OnMissing
-from lithograph.workflow.batch_input import BATCH, DOCUMENTS, VERSION, BatchInput, OnFailure, batch_input_of
-from lithograph.workflow.batch_lister import Lister, Then
-from lithograph.workflow.batch_listing import Found, Listing, look_over, shown, walk
+from lithograph.workflow.batch.input import BATCH, DOCUMENTS, VERSION, BatchInput, OnFailure, batch_input_of
+from lithograph.workflow.batch.lister import Lister, Then
+from lithograph.workflow.batch.listing import Found, Listing, look_over, shown, walk
 from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.materials import keep_ontology
 from lithograph.workflow.runner import Plan, alive, check

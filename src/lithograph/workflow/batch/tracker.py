@@ -4,9 +4,9 @@ It is told of a document in the moment in which the journal is, between which no
 the journal is written in that order: so what an event says is what the journal says up to it.
 """
 
-from lithograph.workflow.batch_input import EXTRACT
-from lithograph.workflow.batch_journal import Ended
-from lithograph.workflow.batch_tally import Tally
+from lithograph.workflow.batch.input import EXTRACT
+from lithograph.workflow.batch.journal import Ended
+from lithograph.workflow.batch.tally import Tally
 
 
 class BatchTracker:

@@ -18,7 +18,7 @@ from lithograph.durable.run import Worker
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.storage.schema import batch_document, workflow_execution
-from lithograph.workflow.batch_children import LOOK_EVERY
+from lithograph.workflow.batch.children import LOOK_EVERY
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

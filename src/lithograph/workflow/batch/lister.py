@@ -29,9 +29,9 @@ from lithograph.extraction.extractor import Extractor
 from lithograph.ontology.model import Ontology
 from lithograph.storage.columns import insert_into
 from lithograph.storage.schema import batch_document
-from lithograph.workflow.batch_documents import count_of
-from lithograph.workflow.batch_input import DOCUMENTS, batch_input_of
-from lithograph.workflow.batch_listing import Found, shown
+from lithograph.workflow.batch.documents import count_of
+from lithograph.workflow.batch.input import DOCUMENTS, batch_input_of
+from lithograph.workflow.batch.listing import Found, shown
 from lithograph.workflow.extraction import extraction_of
 from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.materials import keep_documents

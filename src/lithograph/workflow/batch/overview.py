@@ -11,10 +11,10 @@ from lithograph.domain.usage import Usage
 from lithograph.durable.events import Event, events_after
 from lithograph.durable.executions import Execution, unowned
 from lithograph.storage.schema import batch_document
-from lithograph.workflow.batch_documents import count_of
-from lithograph.workflow.batch_input import BatchState, batch_input_of, state_of
-from lithograph.workflow.batch_journal import Ended, place_of
-from lithograph.workflow.batch_tally import Tally, tally, usage_since
+from lithograph.workflow.batch.documents import count_of
+from lithograph.workflow.batch.input import BatchState, batch_input_of, state_of
+from lithograph.workflow.batch.journal import Ended, place_of
+from lithograph.workflow.batch.tally import Tally, tally, usage_since
 from lithograph.workflow.overview import percent_of
 
 if TYPE_CHECKING:

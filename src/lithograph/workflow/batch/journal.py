@@ -9,7 +9,7 @@ from lithograph.domain.ids import EntityId, ExecutionId
 from lithograph.domain.usage import NOTHING, Usage
 from lithograph.durable.status import Status
 from lithograph.resolution.across import Cluster
-from lithograph.workflow.batch_input import EXTRACT, RETRY
+from lithograph.workflow.batch.input import EXTRACT, RETRY
 
 _EVENT_OF: Final = {
     Status.COMPLETED: "batch.document_completed",

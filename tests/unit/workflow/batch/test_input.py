@@ -8,7 +8,7 @@ from lithograph.errors import StateError, UsageError
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.resilience.budget import Limits
 from lithograph.storage.open import Storage
-from lithograph.workflow.batch_input import (
+from lithograph.workflow.batch.input import (
     BATCH,
     VERSION,
     BatchInput,

@@ -12,8 +12,8 @@ from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document, workflow_activity
-from lithograph.workflow.batch_input import EXTRACT
-from lithograph.workflow.batch_journal import Listed
+from lithograph.workflow.batch.input import EXTRACT
+from lithograph.workflow.batch.journal import Listed
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select

@@ -22,9 +22,9 @@ from lithograph.resolution.merging import merged
 from lithograph.storage.columns import json_text
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
-from lithograph.workflow.batch_documents import documents_of
-from lithograph.workflow.batch_input import RESOLVE
-from lithograph.workflow.batch_journal import Listed, Resolved
+from lithograph.workflow.batch.documents import documents_of
+from lithograph.workflow.batch.input import RESOLVE
+from lithograph.workflow.batch.journal import Listed, Resolved
 from lithograph.workflow.extraction import result_of_execution
 
 if TYPE_CHECKING:

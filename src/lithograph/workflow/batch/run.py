@@ -26,14 +26,14 @@ from lithograph.durable.writes import EventRow, Owner, Write
 from lithograph.errors import FencedError, LithographError, StorageError, innermost
 from lithograph.resolution.across import Cluster
 from lithograph.storage.open import Storage
-from lithograph.workflow import batch_records as records
-from lithograph.workflow.batch_children import Children, look_at
-from lithograph.workflow.batch_control import InFlight
-from lithograph.workflow.batch_documents import Documents, those_at, unended
-from lithograph.workflow.batch_input import BATCH, RESOLVE, RETRY, ROUNDS, BatchInput, OnFailure, listed_input_of
-from lithograph.workflow.batch_journal import BatchCodec, Ended, Listed, Resolved, activity_of, place_of
-from lithograph.workflow.batch_resolution import fingerprint, publish_batch, resolve_across
-from lithograph.workflow.batch_tracker import BatchTracker
+from lithograph.workflow.batch import records
+from lithograph.workflow.batch.children import Children, look_at
+from lithograph.workflow.batch.control import InFlight
+from lithograph.workflow.batch.documents import Documents, those_at, unended
+from lithograph.workflow.batch.input import BATCH, RESOLVE, RETRY, ROUNDS, BatchInput, OnFailure, listed_input_of
+from lithograph.workflow.batch.journal import BatchCodec, Ended, Listed, Resolved, activity_of, place_of
+from lithograph.workflow.batch.resolution import fingerprint, publish_batch, resolve_across
+from lithograph.workflow.batch.tracker import BatchTracker
 from lithograph.workflow.extractors import ExtractorNamed, rules_only
 from lithograph.workflow.materials import ontology_of
 

@@ -14,9 +14,9 @@ from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_activity
-from lithograph.workflow.batch_input import ROUNDS, BatchInput
-from lithograph.workflow.batch_journal import Ended, Listed, activity_of
-from lithograph.workflow.batch_tally import Tally, tally, usage_since
+from lithograph.workflow.batch.input import ROUNDS, BatchInput
+from lithograph.workflow.batch.journal import Ended, Listed, activity_of
+from lithograph.workflow.batch.tally import Tally, tally, usage_since
 from lithograph.workflow.extraction_input import VERSION
 from lithograph.workflow.overview import percent_of
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from lithograph.errors import UsageError
-from lithograph.workflow.batch_listing import Listing, check_paths, look_over, shown, walk
+from lithograph.workflow.batch.listing import Listing, check_paths, look_over, shown, walk
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from lithograph.extraction.extractor import Extractor
 from lithograph.storage.columns import insert_into
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document, document
-from lithograph.workflow.batch_input import DOCUMENTS, BatchInput, OnFailure, batch_input_of
-from lithograph.workflow.batch_lister import Then, child_of
-from lithograph.workflow.batch_start import open_batch
+from lithograph.workflow.batch.input import DOCUMENTS, BatchInput, OnFailure, batch_input_of
+from lithograph.workflow.batch.lister import Then, child_of
+from lithograph.workflow.batch.start import open_batch
 from lithograph.workflow.materials import keep_ontology
 from lithograph.workflow.runner import Plan
 

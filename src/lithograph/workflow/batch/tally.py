@@ -14,8 +14,8 @@ from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.columns import json_text
 from lithograph.storage.schema import workflow_activity
-from lithograph.workflow.batch_input import EXTRACT, RETRY
-from lithograph.workflow.batch_journal import Ended, place_of
+from lithograph.workflow.batch.input import EXTRACT, RETRY
+from lithograph.workflow.batch.journal import Ended, place_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
