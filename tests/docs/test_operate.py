@@ -75,6 +75,20 @@ def test_options_that_the_page_names_are_options() -> None:
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", plain)) <= known
 
 
+def test_the_doctor_finds_nothing_wrong(
+    graph: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder without a database, and on a server, that of the test in the place of the page's."""
+    monkeypatch.chdir(tmp_path)
+    lines = commands(section("## Look whether all is well"))
+    assert len(lines) == 3
+    for words in lines:
+        carry_out([graph if "://" in word else word for word in words])
+    out = capfd.readouterr().out
+    assert "failed" not in out
+    assert re.search(r"^ok: tenancy: ", out, re.MULTILINE)
+
+
 def test_an_sqlite_file_is_backed_up_and_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

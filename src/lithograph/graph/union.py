@@ -38,7 +38,7 @@ def publish_union(
     organization_id: OrganizationId,
     batch_id: ExecutionId,
     executions: Sequence[ExecutionId],
-    clusters: Iterable[Cluster],
+    clusters: Sequence[Cluster],
 ) -> None:
     """Write the published graphs of `executions` as that of a batch, in the place of what was there, with each cluster
     as one entity under its id. To be called in a transaction.
@@ -53,9 +53,10 @@ def publish_union(
     touched: list[Relation] = []
     for at in range(0, len(executions), _EXECUTIONS):
         page = executions[at : at + _EXECUTIONS]
-        copying = _Copy(connection, organization_id, batch_id, page, [m for one in page for m in of_execution[one]])
-        copying.copy()
-        touched += copying.touched()
+        part = _Part(connection, organization_id, page, [member for one in page for member in of_execution[one]])
+        found = part.touched()
+        part.copy(batch_id, [one.id for one in found])
+        touched += found
     relations = _repointed(touched, cluster_of)
     degrees = Counter(end for one in relations for end in ends_of(one))
     for chunk in _chunks(clusters):
@@ -63,51 +64,48 @@ def publish_union(
     add_relations(connection, organization_id, batch_id, relations)
 
 
-class _Copy:
-    """The graphs of some executions on their way to a batch's; what is `merged` does not come along."""
+class _Part:
+    """The graphs of some executions, of whose entities some are `merged` with others."""
 
     def __init__(
         self,
         connection: "Connection",
         organization_id: OrganizationId,
-        batch_id: ExecutionId,
         executions: Sequence[ExecutionId],
         merged: Sequence[EntityId],
     ) -> None:
-        self._connection, self._organization_id, self._batch_id = connection, organization_id, batch_id
+        self._connection, self._organization_id = connection, organization_id
         self._executions, self._merged = executions, merged
 
-    def copy(self) -> None:
-        """Copy what nothing was merged with."""
-        joint = (evidence.c.execution_id == relation.c.execution_id) & (evidence.c.relation_id == relation.c.id)
-        ours = evidence.join(relation, joint)
-        self._copy(entity, entity, ~self._is_merged(entity.c.id))
-        self._copy(mention, mention, ~self._is_merged(mention.c.entity_id))
-        self._copy(relation, relation, ~self._is_touched())
-        self._copy(evidence, ours, self._mine(relation) & ~self._is_touched())
-
     def touched(self) -> Sequence[Relation]:
-        """Return the relations of which an end was merged."""
-        if not self._merged:
-            return ()
-        wanted = self._mine(relation) & self._is_touched()
-        return list(_relations(self._connection, wanted, self._mine(evidence)))
+        """Return the relations of which an end is merged."""
+        r = relation.c
+        ends = or_(self._among(r.subject_id, self._merged), self._among(r.object_id, self._merged))
+        rows = self._connection.execute(select(relation).where(self._mine(relation), ends)).all()
+        stated: defaultdict[str, list[Span]] = defaultdict(list)
+        stating = self._among(evidence.c.relation_id, [row.id for row in rows])
+        for row in self._connection.execute(select(evidence).where(self._mine(evidence), stating)):
+            stated[row.relation_id].append(_span(row))
+        return [_relation(row, stated[row.id]) for row in rows]
 
-    def _copy(self, table: "Table", source: Any, wanted: "ColumnElement[bool]") -> None:
-        columns = [literal(self._batch_id) if c.name == "execution_id" else c for c in table.c]
-        query = select(*columns).select_from(source).where(self._mine(table), wanted)
+    def copy(self, batch_id: ExecutionId, touched: Sequence[RelationId]) -> None:
+        """Copy what nothing was merged with, but for these relations, to the graph of a batch."""
+        self._copy(batch_id, entity, entity.c.id, self._merged)
+        self._copy(batch_id, mention, mention.c.entity_id, self._merged)
+        self._copy(batch_id, relation, relation.c.id, touched)
+        self._copy(batch_id, evidence, evidence.c.relation_id, touched)
+
+    def _copy(self, batch_id: ExecutionId, table: "Table", key: "ColumnElement[str]", left: Sequence[str]) -> None:
+        columns = [literal(batch_id) if c.name == "execution_id" else c for c in table.c]
+        query = select(*columns).where(self._mine(table), ~self._among(key, left))
         self._connection.execute(insert(table).from_select([c.name for c in table.c], query))
 
     def _mine(self, table: "Table") -> "ColumnElement[bool]":
         here = table.c.execution_id.in_(self._executions)
         return here & (table.c.organization_id == self._organization_id)
 
-    def _is_merged(self, column: "ColumnElement[str]") -> "ColumnElement[bool]":
-        return among(self._connection, column, self._merged) if self._merged else false()
-
-    def _is_touched(self) -> "ColumnElement[bool]":
-        end = relation.c.object_id
-        return or_(self._is_merged(relation.c.subject_id), end.is_not(None) & self._is_merged(end))
+    def _among(self, column: "ColumnElement[Any]", ids: Sequence[str]) -> "ColumnElement[bool]":
+        return among(self._connection, column, ids) if ids else false()
 
 
 def _repointed(relations: Iterable[Relation], cluster_of: Mapping[EntityId, EntityId]) -> list[Relation]:
@@ -167,24 +165,16 @@ def _entities(connection: "Connection", wanted: Sequence[tuple[ExecutionId, Enti
             )
 
 
-def _relations(
-    connection: "Connection", wanted: "ColumnElement[bool]", stating: "ColumnElement[bool]"
-) -> Iterator[Relation]:
-    r, e = relation.c, evidence.c
-    stated: defaultdict[tuple[str, str], list[Span]] = defaultdict(list)
-    joint = evidence.join(relation, (e.execution_id == r.execution_id) & (e.relation_id == r.id))
-    for row in connection.execute(select(*e).select_from(joint).where(wanted, stating)):
-        stated[row.execution_id, row.relation_id].append(_span(row))
-    for row in connection.execute(select(*r).where(wanted)):
-        yield Relation(
-            RelationId(row.id),
-            EntityId(row.subject_id),
-            Iri(row.predicate),
-            msgspec.convert(row.literal, Literal) if row.object_id is None else EntityId(row.object_id),
-            row.confidence,
-            tuple(sorted(stated[row.execution_id, row.id])),
-            tuple(map(Flag, row.flags)),
-        )
+def _relation(row: Any, stated: Iterable[Span]) -> Relation:
+    return Relation(
+        id=RelationId(row.id),
+        subject=EntityId(row.subject_id),
+        predicate=Iri(row.predicate),
+        object=msgspec.convert(row.literal, Literal) if row.object_id is None else EntityId(row.object_id),
+        confidence=row.confidence,
+        evidence=tuple(sorted(stated)),
+        flags=tuple(map(Flag, row.flags)),
+    )
 
 
 def _span(row: Any) -> Span:

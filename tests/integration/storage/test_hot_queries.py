@@ -49,6 +49,7 @@ FOUND_BY = {
     "workflow_event": {"execution_id"},
     "workflow_signal": {"execution_id", "id"},
     "response_cache": {"key"},
+    "start_key": {"key"},
     "document": {"id", "created_at"},
     "entity": {"execution_id", "id"},
     "mention": {"execution_id"},

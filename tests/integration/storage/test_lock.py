@@ -90,7 +90,7 @@ def test_a_frozen_workers_lock_is_taken_after_its_lease_and_it_learns_of_it(star
     assert ask(frozen, "beat").startswith("FencedError this process was not heard of for 60 seconds, and process ")
     assert ask(frozen, "release") == "done"
     lock.beat()  # what the other one released was not ours
-    assert ask(frozen, "acquire").startswith("UsageError process ")
+    assert ask(frozen, "acquire").startswith("HeldError process ")
 
 
 def test_a_frozen_worker_learns_of_a_successor_that_is_done_already(database: Path) -> None:

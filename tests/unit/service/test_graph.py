@@ -1,9 +1,8 @@
 """What a workspace shows of published graphs."""
 
-import base64
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -266,79 +265,6 @@ def test_what_is_not_there_is_said_so(workspace: Workspace, execution: Execution
     assert workspace.relations(execution, entity=EntityId("nobody")).items == []
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "", "x", "====", "é", "a b", "\0", "\ud800", "A" * 100_000,
-        *(base64.urlsafe_b64encode(text.encode()).decode() for text in (
-            "", "{}", "[]", "null", "[1,2,3,4]", '["relations","x","y"]', '["entities","x",1,"y",2]',
-            '["entities","x",-1,"y"]', '["entities","x",1e400,"y"]', '["entities","x",99999999999999999999,"y"]',
-            '["entities",null,1,"y"]', '["entities","x","1 OR 1=1","y"]', '["entities","\\ud800",1,"y"]',
-            '["entities","\\u0000",1,"\\u0000"]', "[" * 600, '["entities","\\"; DROP TABLE entity",1,"y"]',
-        )),
-        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
-    ],
-)  # fmt: skip
-def test_a_cursor_that_no_list_gave_is_refused(cursor: str, workspace: Workspace, execution: ExecutionId) -> None:
-    for where in (execution, None):
-        with pytest.raises(UsageError, match="cursor"):
-            workspace.entities(where, cursor=cursor)
-        with pytest.raises(UsageError, match="cursor"):
-            workspace.relations(where, entity=EntityId("x"), cursor=cursor)
-
-
-def test_a_cursor_of_another_list_is_refused(
-    workspace: Workspace, execution: ExecutionId, graph: KnowledgeGraph, organization_id: OrganizationId
-) -> None:
-    other = published(workspace.storage, organization_id, graph, key="other")
-    entities, relations = workspace.entities(execution, limit=1).next, workspace.relations(execution, limit=1).next
-    with pytest.raises(UsageError, match="cursor"):
-        workspace.relations(execution, cursor=entities)
-    with pytest.raises(UsageError, match="cursor"):
-        workspace.entities(execution, cursor=relations)
-    with pytest.raises(UsageError, match="cursor"):
-        workspace.entities(other, cursor=entities)
-    with pytest.raises(UsageError, match="cursor"):
-        workspace.neighbours(id_of(graph, "Ada"), other, cursor=relations)
-
-
-@pytest.mark.parametrize("text", ["\0", "a\0b", "\ud800", "x" * 1_001])
-def test_what_no_database_can_be_asked_is_refused(text: str, workspace: Workspace, execution: ExecutionId) -> None:
-    asked: list[Callable[[], object]] = [
-        lambda: workspace.entities(execution, search=text),
-        lambda: workspace.entities(execution, type=text),
-        lambda: workspace.entities(text),
-        lambda: workspace.entity(EntityId(text)),
-        lambda: workspace.entity(EntityId("x"), text),
-        lambda: workspace.neighbours(EntityId(text)),
-        lambda: workspace.relations(entity=EntityId(text)),
-        lambda: workspace.relations(predicate=text),  # type: ignore[arg-type]
-        lambda: workspace.relation(RelationId(text)),
-        lambda: workspace.graph(text),
-        lambda: workspace.graph(execution, type=text),
-    ]
-    for ask in asked:
-        with pytest.raises(UsageError, match=r"cannot hold|at most"):
-            ask()
-
-
-@pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan, math.inf])
-def test_what_is_no_confidence_is_refused(confidence: float, workspace: Workspace, execution: ExecutionId) -> None:
-    for ask in (workspace.entities, workspace.relations, workspace.graph):
-        with pytest.raises(UsageError, match="confidence"):
-            ask(execution, min_confidence=confidence)
-
-
-@pytest.mark.parametrize("limit", [-1, 0, 1_001, 10**30])
-def test_a_page_has_a_size(limit: int, workspace: Workspace, execution: ExecutionId, graph: KnowledgeGraph) -> None:
-    with pytest.raises(UsageError, match="between 1 and 1,000"):
-        workspace.entities(execution, limit=limit)
-    with pytest.raises(UsageError, match="between 1 and 1,000"):
-        workspace.neighbours(graph.entities[0].id, limit=limit)
-    with pytest.raises(UsageError, match="between 1 and 10,000"):
-        workspace.graph(execution, limit=limit * 11)
-
-
 def test_a_graph_is_drawn_from_its_best_connected_part(
     workspace: Workspace, execution: ExecutionId, graph: KnowledgeGraph
 ) -> None:
@@ -363,6 +289,17 @@ def test_a_graph_is_drawn_from_its_best_connected_part(
     assert len(people.nodes) == 3
     assert {one.predicate for one in people.edges} == {KNOWS}
     assert workspace.graph(execution, min_confidence=0.6).edges == []
+
+
+def test_what_is_uncertain_is_not_drawn_between_what_is_certain(
+    workspace: Workspace, organization_id: OrganizationId
+) -> None:
+    made = graph_of({"Ada": PERSON, "Bert": PERSON}, [("Ada", KNOWS, "Bert")], organization_id=organization_id)
+    doubtful = KnowledgeGraph(made.entities, tuple(replace(one, confidence=0.2) for one in made.relations))
+    execution = published(workspace.storage, organization_id, doubtful)
+    assert len(workspace.graph(execution, min_confidence=0.2).edges) == 1
+    view = workspace.graph(execution, min_confidence=0.3)
+    assert (len(view.nodes), view.edges) == (2, [])
 
 
 def test_an_execution_without_a_graph_is_drawn_empty(workspace: Workspace, organization_id: OrganizationId) -> None:
