@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import CompletedProcess, Popen
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
-from lithograph.durable import executions
+from lithograph.durable import lookup
 from lithograph.durable.events import Event, events_after
 from lithograph.durable.executions import Execution
 from lithograph.models.directory import PROVIDERS
@@ -82,7 +82,7 @@ class Litho:
         if not self._database.exists():
             return []
         with open_storage(f"sqlite:///{self._database}") as storage, storage.read(DEFAULT_ORGANIZATION) as connection:
-            return executions.listed(connection, DEFAULT_ORGANIZATION, limit=100)
+            return lookup.listed(connection, DEFAULT_ORGANIZATION, limit=100)
 
     def execution(self) -> Execution:
         """Return the only execution."""

@@ -9,7 +9,7 @@ from tests.journals import ORGANIZATION, SetClock, claimed, finished, new
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable import executions
+from lithograph.durable import lookup
 from lithograph.durable.clock import timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution, NewExecution
@@ -40,7 +40,7 @@ def ended(storage: Storage, key: str, status: Status, at: float = NOW, begun: fl
 def there(storage: Storage) -> set[str]:
     """The keys of the executions that are there."""
     with storage.read(ORGANIZATION) as connection:
-        return {one.input["key"] for one in executions.listed(connection, ORGANIZATION, limit=100)}
+        return {one.input["key"] for one in lookup.listed(connection, ORGANIZATION, limit=100)}
 
 
 def begin(storage: Storage, given: Document, extractor: Extractor, clock: SetClock = TODAY) -> Execution:

@@ -5,13 +5,16 @@ is open its event loop is this thread's, and nobody else's tests could have one.
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from lithograph.api.web import built
 from lithograph.testing.fake_model import FakeModelProcess, fake_model_process
 from lithograph.testing.serving import ServeProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _ARGUMENTS = [
@@ -28,8 +31,10 @@ _PATIENCE = 30_000
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """Debian's chromium, or what else the machine has of it."""
+    from playwright.sync_api import sync_playwright
+
     if built() is None:
         pytest.skip("the web pages are not built (make web)")
     found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
@@ -42,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(browser: "Browser") -> Iterator["Page"]:
     """A page of a fresh visitor. At the end it has asked no other host, broken no policy and run no foreign script."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(_PATIENCE)
@@ -50,7 +55,7 @@ def page(browser: Browser) -> Iterator[Page]:
     asked: list[str] = []
     broken: list[str] = []
 
-    def heed(said: ConsoleMessage) -> None:
+    def heed(said: "ConsoleMessage") -> None:
         if "Content Security Policy" in said.text or "Content-Security-Policy" in said.text:
             broken.append(said.text)
 
@@ -70,7 +75,7 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def fake() -> Iterator[FakeModelProcess]:
     """A model that takes its time, so that there is a middle in which things can happen."""
-    with fake_model_process(latency=0.25) as found:
+    with fake_model_process(latency=0.2) as found:
         yield found
 
 

@@ -48,7 +48,8 @@ class TellBrowsers:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                policy = PAGE_POLICY if headers.get("content-type", "").startswith("text/html") else _DATA_POLICY
+                # By the path: an answer that a page has not changed has no content type, and its headers count.
+                policy = _DATA_POLICY if scope["path"].startswith("/v1/") else PAGE_POLICY
                 for name, value in {**_TOLD, "Content-Security-Policy": policy}.items():
                     headers.setdefault(name, value)
                 if scope["path"].startswith("/v1/"):

@@ -57,7 +57,7 @@ class Execution:
     completed_at: str | None
 
 
-_COLUMNS = [workflow_execution.c[name] for name in Execution.__dataclass_fields__]
+COLUMNS = [workflow_execution.c[name] for name in Execution.__dataclass_fields__]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ def started(connection: "Connection", new: NewExecution, *, lock: bool = False) 
     """
     c = workflow_execution.c
     same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
-    query = select(*_COLUMNS).where(same & (c.idempotency_key == new.key))
+    query = select(*COLUMNS).where(same & (c.idempotency_key == new.key))
     found = connection.execute(query.with_for_update(read=True, key_share=True) if lock else query).first()
-    return None if found is None else _execution(found)
+    return None if found is None else execution_of(found)
 
 
 def get(
@@ -138,36 +138,11 @@ def get(
     With `lock` nobody else changes it until the transaction ends.
     """
     c = workflow_execution.c
-    query = select(*_COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
+    query = select(*COLUMNS).where(c.id == execution_id, c.organization_id == organization_id)
     found = connection.execute(query.with_for_update(key_share=True) if lock else query).first()
     if found is None:
         raise NotFoundError(f"execution {execution_id}", "`litho list` shows those there are")
-    return _execution(found)
-
-
-def listed(
-    connection: "Connection",
-    organization_id: OrganizationId,
-    *,
-    limit: int,
-    status: Status | None = None,
-    before: Execution | None = None,
-    children: bool = True,
-) -> list[Execution]:
-    """Return the newest executions of an organisation, newest first, at most `limit`; those that come after `before`,
-    which another call ended with, where it is given. Without `children` those that a batch has started are left out.
-    """
-    c = workflow_execution.c
-    query = select(*_COLUMNS).where(c.organization_id == organization_id)
-    if not children:
-        query = query.where(c.parent_id.is_(None))
-    if status is not None:
-        query = query.where(c.status == status)
-    if before is not None:
-        later = (c.created_at == before.created_at) & (c.id > before.id)
-        query = query.where(c.created_at <= before.created_at, later | (c.created_at < before.created_at))
-    rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
-    return [_execution(row) for row in rows]
+    return execution_of(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +236,12 @@ def finish(
     """
     c = workflow_execution.c
     mine = (c.id == owner.execution_id) & (c.epoch == owner.epoch) & (c.status == Status.RUNNING)
-    found = connection.execute(select(*_COLUMNS).where(mine).with_for_update(key_share=True)).first()
+    found = connection.execute(select(*COLUMNS).where(mine).with_for_update(key_share=True)).first()
     if found is None:
         return False
     ended = {"completed_at": now} if status.terminal else {}
     lease = {"lease_owner": None, "lease_expires_at": None}
-    execution = _execution(found)
+    execution = execution_of(found)
     check_transition(execution.id, execution.status, status)
     _set(connection, execution, {"status": status, **ended, **lease, **values}, now)
     _emit(connection, execution, f"execution.{_EVENT_OF[status]}", payload, now)
@@ -364,7 +339,8 @@ def _tell(connection: "Connection", found: Execution, change: str) -> None:
     afterwards(connection, partial(tell_changed, subject, str(change)))
 
 
-def _execution(row: Row[Any]) -> Execution:
+def execution_of(row: Row[Any]) -> Execution:
+    """Return the execution that a row of `COLUMNS` is."""
     return Execution(**{**row._mapping, "status": Status(row.status)})  # noqa: SLF001  # a Row's public mapping
 
 

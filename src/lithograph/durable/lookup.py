@@ -1,11 +1,12 @@
-"""Lookup: an execution by its id, or by as much of its id as people care to type."""
+"""Lookup: an execution by its id, or by as much of its id as people care to type; and lists of them."""
 
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable.executions import Execution, get
+from lithograph.durable.executions import COLUMNS, Execution, execution_of, get
+from lithograph.durable.status import Status
 from lithograph.errors import NotFoundError, UsageError
 from lithograph.storage.schema import workflow_execution
 
@@ -41,3 +42,32 @@ def find(connection: "Connection", organization_id: OrganizationId, given: str) 
     if not found:
         raise NotFoundError(f"execution {given!r}", "`litho list` shows those there are")
     return get(connection, organization_id, ExecutionId(found[0]))
+
+
+def listed(
+    connection: "Connection",
+    organization_id: OrganizationId,
+    *,
+    limit: int,
+    status: Status | None = None,
+    before: Execution | None = None,
+    children: bool = True,
+    parent: ExecutionId | None = None,
+) -> list[Execution]:
+    """Return the newest executions of an organisation, newest first, at most `limit`; those that come after `before`,
+    which another call ended with, where it is given. Without `children` those that a batch has started are left out;
+    with a `parent` only those are listed that it has started.
+    """
+    c = workflow_execution.c
+    query = select(*COLUMNS).where(c.organization_id == organization_id)
+    if parent is not None:
+        query = query.where(c.parent_id == parent)
+    elif not children:
+        query = query.where(c.parent_id.is_(None))
+    if status is not None:
+        query = query.where(c.status == status)
+    if before is not None:
+        later = (c.created_at == before.created_at) & (c.id > before.id)
+        query = query.where(c.created_at <= before.created_at, later | (c.created_at < before.created_at))
+    rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
+    return [execution_of(row) for row in rows]

@@ -1,6 +1,6 @@
 """Reading published graphs: lists of entities, and one entity with all that is said of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,7 +11,7 @@ from lithograph.domain.facts import Attribute
 from lithograph.domain.ids import DocumentId, EntityId, ExecutionId, Iri
 from lithograph.errors import NotFoundError
 from lithograph.graph.page import Page, check_limit, key_of, page_of
-from lithograph.graph.scope import Scope, after, newest, wanted_entities
+from lithograph.graph.scope import Scope, wanted_entities
 from lithograph.graph.shown import AttributeDetail, EntityDetail, EntitySummary, Place
 from lithograph.storage.schema import entity, mention
 
@@ -44,12 +44,12 @@ def entities(
     check_limit(limit)
     wanted = wanted_entities(scope.connection, search, type_, min_confidence)
     last = None if cursor is None else key_of(cursor, EntityKey)
-    if last is not None:
-        wanted &= after(entity, last.execution_id, (_e.relations, last.relations), (_e.id, last.id))
+    after: Sequence[object] = () if last is None else (last.relations, last.id)
     found: list[EntitySummary] = []
     for executions in scope.pages(None if last is None else ExecutionId(last.execution_id)):
-        query = scope.rows(entity, executions, *SUMMARY).where(wanted).order_by(*newest(_e.relations, _e.id))
-        found += map(summary, scope.connection.execute(query.limit(limit + 1 - len(found))))
+        query = scope.rows(entity, executions, *SUMMARY, order=(_e.relations, _e.id), after=after)
+        found += map(summary, scope.connection.execute(query.where(wanted).limit(limit + 1 - len(found))))
+        after = ()
         if len(found) > limit:
             break
     return page_of([(EntityKey("entities", one.execution_id, one.relations, one.id), one) for one in found], limit)

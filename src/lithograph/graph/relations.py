@@ -16,7 +16,7 @@ from lithograph.durable.executions import get
 from lithograph.errors import NotFoundError, UsageError
 from lithograph.graph.page import Page, check_limit, key_of, page_of
 from lithograph.graph.read import newest_with, span, summaries
-from lithograph.graph.scope import Scope, after, check_confidence, check_text, newest
+from lithograph.graph.scope import Scope, check_confidence, check_text
 from lithograph.graph.shown import End, Neighbour, RelationDetail
 from lithograph.storage.schema import entity, evidence, relation, workflow_execution
 
@@ -83,13 +83,13 @@ def _listed(
 ) -> Page[RelationDetail]:
     check_limit(limit)
     last = None if cursor is None else key_of(cursor, RelationKey)
-    if last is not None:
-        wanted &= after(relation, last.execution_id, (_r.id, last.id))
+    after: Sequence[object] = () if last is None else (last.id,)
     start = None if last is None else ExecutionId(last.execution_id)
     rows: list[Row[Any]] = []
     for executions in scope.pages(start) if entity_id is None else _having(scope, entity_id, start):
-        query = _query(scope, executions).where(wanted).order_by(*newest(_r.id)).limit(limit + 1)
+        query = _query(scope, executions, after).where(wanted).limit(limit + 1)
         rows += scope.connection.execute(query) if entity_id is None else _of_entity(scope, query, entity_id)
+        after = ()
         if len(rows) > limit:
             break
     found = _details(scope, rows[: limit + 1])
@@ -113,8 +113,8 @@ def _of_entity(scope: Scope, query: "Select[Any]", entity_id: EntityId) -> list[
     return sorted(rows, key=lambda row: (row.created_at, row.execution_id, row.id), reverse=True)
 
 
-def _query(scope: Scope, executions: Sequence[ExecutionId]) -> "Select[Any]":
-    query = scope.rows(relation, executions, *_COLUMNS)
+def _query(scope: Scope, executions: Sequence[ExecutionId], after: Sequence[object] = ()) -> "Select[Any]":
+    query = scope.rows(relation, executions, *_COLUMNS, order=(_r.id,), after=after)
     for end, column in ((_subject, _r.subject_id), (_object, _r.object_id)):
         joint = (end.c.execution_id == _r.execution_id) & (end.c.id == column)
         query = query.outerjoin(end, joint)

@@ -38,7 +38,8 @@ class Scope:
     execution: Execution | None
 
     def pages(self, start: ExecutionId | None = None) -> Iterator[Sequence[ExecutionId]]:
-        """Yield the executions that are looked at, newest first, some at a time: from `start` on, where it is given.
+        """Yield the executions that are looked at, newest first: `start` alone, where it is given, and those after it,
+        one at first and then more and more at a time, since where little is found in each there are many.
 
         Raises `UsageError` for a `start` that is not among them.
         """
@@ -48,18 +49,22 @@ class Scope:
             yield [self.execution.id]
             return
         query = select(_x.created_at, _x.id).where(_x.organization_id == self.organization_id, _x.parent_id.is_(None))
-        query = query.order_by(*newest()).limit(_EXECUTIONS)
-        wanted: ColumnElement[bool] = true() if start is None else self._from(start)
-        while rows := self.connection.execute(query.where(wanted)).all():
+        query = query.order_by(*_newest())
+        wanted: ColumnElement[bool] = true()
+        if start is not None:
+            wanted = _before(self._created_at(start), start)
+            yield [start]
+        size = 1
+        while rows := self.connection.execute(query.where(wanted).limit(size)).all():
             yield [ExecutionId(row.id) for row in rows]
             wanted = _before(rows[-1].created_at, rows[-1].id)
+            size = min(2 * size, _EXECUTIONS)
 
-    def _from(self, start: ExecutionId) -> "ColumnElement[bool]":
+    def _created_at(self, execution_id: ExecutionId) -> str:
         try:
-            first = get(self.connection, self.organization_id, start)
+            return get(self.connection, self.organization_id, execution_id).created_at
         except NotFoundError as error:
             raise UsageError("the execution that the cursor stands at is not kept any more: begin anew") from error
-        return or_(_x.id == first.id, _before(first.created_at, first.id))
 
     def having(self, table: "Table", wanted: str) -> list[ExecutionId]:
         """Return the executions whose graphs have a row of that id, newest first."""
@@ -71,26 +76,34 @@ class Scope:
             query = query.where(table.c.execution_id == self.execution.id)
         found = self.connection.execute(query).scalars().all()
         alone = _x.parent_id.is_(None) if self.execution is None else true()
-        rows = self.connection.execute(select(_x.id).where(_x.id.in_(found), alone).order_by(*newest())).scalars()
+        rows = self.connection.execute(select(_x.id).where(_x.id.in_(found), alone).order_by(*_newest())).scalars()
         return [ExecutionId(one) for one in rows]
 
-    def rows(self, table: "Table", executions: Sequence[ExecutionId], *columns: Any) -> "Select[Any]":
-        """Return a query for rows of the graphs of some executions, joined with these."""
+    def rows(
+        self,
+        table: "Table",
+        executions: Sequence[ExecutionId],
+        *columns: Any,
+        order: Sequence["ColumnElement[Any]"] = (),
+        after: Sequence[Any] = (),
+    ) -> "Select[Any]":
+        """Return a query for rows of the graphs of some executions, joined with these: the newest execution's first,
+        and of each those that are highest in `order` first; of the first one, only those below `after`.
+        """
         query = select(*columns).select_from(table).join(workflow_execution, _x.id == table.c.execution_id)
         query = query.where(table.c.organization_id == self.organization_id)
+        if after:
+            query = query.where(tuple_(*order) < tuple_(*after))
+        if len(executions) == 1:  # with an equation an index gives the order
+            query = query.where(table.c.execution_id == executions[0], _x.id == executions[0])
+            return query.order_by(*(column.desc() for column in order))
         # Said of both, so that either can be looked up first.
-        return query.where(table.c.execution_id.in_(executions), _x.id.in_(executions))
+        query = query.where(table.c.execution_id.in_(executions), _x.id.in_(executions))
+        return query.order_by(*_newest(), *(column.desc() for column in order))
 
 
-def newest(*columns: "ColumnElement[Any]") -> list["ColumnElement[Any]"]:
-    """Return the order of such rows: the newest execution's first, and then by these columns, the highest first."""
-    return [column.desc() for column in (_x.created_at, _x.id, *columns)]
-
-
-def after(table: "Table", execution_id: str, *key: tuple["ColumnElement[Any]", Any]) -> "ColumnElement[bool]":
-    """Return what is true of the rows that come after the one with that execution and key, from its execution on."""
-    columns, values = zip(*key, strict=True)
-    return or_(table.c.execution_id != execution_id, tuple_(*columns) < tuple_(*values))
+def _newest() -> tuple["ColumnElement[Any]", ...]:
+    return _x.created_at.desc(), _x.id.desc()
 
 
 def _before(created_at: str, execution_id: str) -> "ColumnElement[bool]":

@@ -14,7 +14,7 @@ from lithograph.durable.database_clock import clock_of
 from lithograph.durable.events import Event, events_after, follow
 from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Bell
-from lithograph.durable.lookup import find
+from lithograph.durable.lookup import find, listed
 from lithograph.durable.queue import enqueue_unended, leave
 from lithograph.durable.retention import Pruned, Retention
 from lithograph.durable.status import Status
@@ -90,15 +90,29 @@ class Workspace:
             return find(connection, self.organization_id, given)
 
     def executions(
-        self, *, limit: int = 20, status: Status | None = None, before: str | None = None, children: bool = False
+        self,
+        *,
+        limit: int = 20,
+        status: Status | None = None,
+        before: str | None = None,
+        children: bool = False,
+        parent: str | None = None,
     ) -> list[Listed]:
         """Return the newest executions, newest first, at most `limit`: of that `status`, and after the execution
-        `before`, where they are given. Those that a batch has started are left out, unless `children` are wanted.
+        `before`, where they are given. Those that a batch has started are left out, unless `children` are wanted, or
+        those of the batch `parent`.
         """
         with self.storage.read(self.organization_id) as connection:
             last = None if before is None else find(connection, self.organization_id, before)
-            found = executions.listed(
-                connection, self.organization_id, limit=limit, status=status, before=last, children=children
+            batch = None if parent is None else find(connection, self.organization_id, parent).id
+            found = listed(
+                connection,
+                self.organization_id,
+                limit=limit,
+                status=status,
+                before=last,
+                children=children,
+                parent=batch,
             )
             return [Listed(one, source_of(one), percent_of(connection, one)) for one in found]
 

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 
 from lithograph.domain.document import Document
-from lithograph.durable import executions
+from lithograph.durable import executions, lookup
 from lithograph.durable.clock import SystemClock
 from lithograph.durable.crashpoints import set_hook
 from lithograph.durable.database_clock import clock_of
@@ -180,7 +180,7 @@ class _Child:
     def _cancelled(self, execution: Execution) -> bool:
         """Whether an execution before this one was cancelled."""
         with self._storage.read(execution.organization_id) as connection:
-            return bool(executions.listed(connection, execution.organization_id, limit=1, status=Status.CANCELLED))
+            return bool(lookup.listed(connection, execution.organization_id, limit=1, status=Status.CANCELLED))
 
     async def _run(self, execution: Execution) -> None:
         lease = Lease(f"crash-{os.getpid()}", self._assignment.lease, sole=self._assignment.sole)

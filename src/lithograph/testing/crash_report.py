@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import func, select
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
-from lithograph.durable.executions import Execution, listed
+from lithograph.durable.executions import Execution
+from lithograph.durable.lookup import listed
 from lithograph.durable.writes import ActivityStatus
 from lithograph.graph.export.result_json import canonical_bytes
 from lithograph.storage.columns import json_text

@@ -7,8 +7,9 @@ import io
 import json
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -70,12 +71,18 @@ def docx(body: bytes, **more: bytes) -> bytes:
     return out.getvalue()
 
 
-def bombs() -> Iterator[tuple[str, bytes]]:
-    """Yield archives that are small and become large, some of which deny it."""
-    spaces = b"<w:document>" + b" " * 300_000_000
+@cache
+def bombs() -> Sequence[tuple[str, bytes]]:
+    """Return archives that are small and become large, some of which deny it."""
+    return list(_bombs())
+
+
+def _bombs() -> Iterator[tuple[str, bytes]]:
+    spaces = b"<w:document>" + b" " * 100_000_000
     large = docx(spaces)
     yield "large.docx", large
     size = struct.pack("<I", len(spaces))
+    yield "larger.docx", large.replace(size, struct.pack("<I", 4_000_000_000))
     yield "liar.docx", large.replace(size, struct.pack("<I", 1_000))
     inner = docx(b" " * 10_000_000)
     yield "nested.docx", docx(b"<w:document/>", **{f"word/{n}.docx": inner for n in range(20)})

@@ -111,6 +111,9 @@ def test_a_batch_counts_its_documents(api: Served) -> None:
     assert (found["state"], found["total"], found["counts"]["completed"]) == ("completed", 3, 3)
     assert found["execution"]["source"] == "three notes"
     assert api.post("/v1/batches", asked)["id"] == batch["id"]
+    children = api.json("/v1/executions", parent=batch["id"])["items"]
+    assert {one["parent_id"] for one in children} == {batch["id"]}
+    assert len(children) == 3
     result = api.client.get(f"/v1/executions/{batch['id']}/result").json()
     assert {one["id"] for one in result["documents"]} == set(documents)
 

@@ -17,7 +17,7 @@ from tests.stories import names, neighbours
 from lithograph.domain.chunk import Chunk
 from lithograph.domain.fragment import Stage
 from lithograph.domain.usage import Usage
-from lithograph.durable import signals
+from lithograph.durable import lookup, signals
 from lithograph.durable.clock import SystemClock
 from lithograph.durable.executions import Execution
 from lithograph.durable.status import Status
@@ -424,7 +424,6 @@ async def test_an_unfinished_list_is_nobodys_work_and_the_same_start_goes_on(sto
 
 
 def all_of(storage: Storage) -> list[Execution]:
-    from lithograph.durable import executions
 
     with storage.read(ORGANIZATION) as connection:
-        return executions.listed(connection, ORGANIZATION, limit=10, children=False)
+        return lookup.listed(connection, ORGANIZATION, limit=10, children=False)

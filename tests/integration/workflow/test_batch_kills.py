@@ -16,7 +16,8 @@ from tests.batches import BROKEN, ENDED, check_counts, gold_folder, overview_of
 from tests.journals import ORGANIZATION, events
 
 from lithograph.durable.events import events_after
-from lithograph.durable.executions import Execution, listed
+from lithograph.durable.executions import Execution
+from lithograph.durable.lookup import listed
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus
 from lithograph.storage.open import Storage

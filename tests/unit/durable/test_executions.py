@@ -2,7 +2,7 @@ import pytest
 from tests.journals import ORGANIZATION, SetClock, claimed, count, events, finished, kinds, new, seen, started
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable import executions
+from lithograph.durable import executions, lookup
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
@@ -217,7 +217,7 @@ def test_the_newest_are_listed_first_and_can_be_chosen_by_status(storage: Storag
         started(storage, clock, new(key))
     claimed(storage, clock, new("b"))
     with storage.read(ORGANIZATION) as connection:
-        newest = executions.listed(connection, ORGANIZATION, limit=2)
-        running = executions.listed(connection, ORGANIZATION, limit=9, status=Status.RUNNING)
+        newest = lookup.listed(connection, ORGANIZATION, limit=2)
+        running = lookup.listed(connection, ORGANIZATION, limit=9, status=Status.RUNNING)
     assert [one.input["key"] for one in newest] == ["c", "b"]
     assert [one.input["key"] for one in running] == ["b"]

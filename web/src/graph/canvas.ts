@@ -60,7 +60,7 @@ function draw(model: GraphModel, container: HTMLElement) {
         },
         {
           when: (_, state, { focused }) => focused && !state.near && !state.isHovered,
-          then: { color: () => colours.faint, label: "" },
+          then: { opacity: 0.25, label: "" },
         },
         { whenState: "near", then: { labelVisibility: "visible", zIndex: 1 } },
         {
@@ -85,7 +85,7 @@ function draw(model: GraphModel, container: HTMLElement) {
         },
         {
           when: (_, state, { focused }) => focused && !state.near && !state.isHovered,
-          then: { color: () => colours.faint },
+          then: { opacity: 0.3 },
         },
         { whenState: "near", then: { color: () => colours.near, size: 1.5 } },
         {
@@ -204,7 +204,7 @@ export class Canvas {
     const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
     const [left, right] = extent(xs);
     const [low, high] = extent(ys);
-    const ratio = Math.max(right - left, high - low) * 1.15;
+    const ratio = Math.max(right - left, high - low) * 1.3;
     this.move({
       x: (left + right) / 2,
       y: (low + high) / 2,

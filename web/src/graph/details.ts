@@ -1,6 +1,7 @@
 import { get } from "../api/client";
-import { isEntity, type EntityDetail, type Page, type Relation } from "../api/types";
-import { count, counted } from "../text/format";
+import { isEntity, type EntityDetail, type Execution, type Page, type Relation } from "../api/types";
+import { href } from "../route";
+import { count, counted, fileName } from "../text/format";
 import { button, facts, h, type Child } from "../ui/dom";
 import { linked, named } from "../ui/iri";
 import { quote, quotes } from "./evidence";
@@ -25,6 +26,7 @@ export async function entityDetails(execution: string, id: string, go: Places): 
       ["Class", entity.types.length ? h("span", {}, ...list(entity.types.map(linked))) : null],
       ["Also called", entity.aliases.filter((alias) => alias !== entity.label).join(", ")],
       ["Confidence", figure(entity.confidence)],
+      ["From", whence(execution)],
     ),
     ...section(
       "Attributes",
@@ -72,7 +74,7 @@ export async function relationDetails(execution: string, id: string, go: Places)
   ];
 }
 
-/** The title of a relation before anything is read: its predicate, in words. */
+/** A relation in the list of an entity: its predicate and its other end. */
 function relationRow(relation: Relation, direction: "in" | "out", go: Places): HTMLElement {
   const { subject, object, predicate, execution_id: execution, id } = relation;
   const other = direction === "in" ? subject.label : isEntity(object) ? object.label : object.value;
@@ -83,6 +85,18 @@ function relationRow(relation: Relation, direction: "in" | "out", go: Places): H
       : [h("span", { class: "other" }, other), named(predicate)]),
   );
   return row;
+}
+
+/** The execution that something was found by, named by its document as soon as that is known. */
+function whence(execution: string): HTMLElement {
+  const link = h("a", { href: href({ page: "execution", id: execution }), title: execution }, "an execution");
+  get<Execution>(`/v1/executions/${encodeURIComponent(execution)}`).then(
+    ({ source }) => {
+      link.textContent = fileName(source) || execution;
+    },
+    () => undefined,
+  );
+  return link;
 }
 
 function section(title: string, items: HTMLElement[]): Child[] {

@@ -47,7 +47,8 @@ export class Layout {
     this.turn += 1;
     this.running = true;
     const order = this.keys.length;
-    const settings = { ...defaults, ...forceAtlas2.inferSettings(order), barnesHutOptimize: order > 1000 };
+    const many = order > 1000;
+    const settings = { ...defaults, ...forceAtlas2.inferSettings(order), barnesHutOptimize: many, adjustSizes: !many };
     this.ask({ kind: "start", turn: this.turn, nodes, edges, settings, iterations: order > 3000 ? 400 : 1000 });
     this.changed();
   }

@@ -153,5 +153,5 @@ export class GraphModel {
 
 /** The radius of a node in pixels: what has many relations is larger, and nothing is huge. */
 function size(degree: number): number {
-  return Math.min(16, 3 + 1.6 * Math.sqrt(degree));
+  return Math.min(18, 3.5 + 2 * Math.sqrt(degree));
 }

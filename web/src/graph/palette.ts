@@ -2,7 +2,6 @@
 export interface Palette {
   edge: string;
   near: string;
-  faint: string;
   label: string;
   paper: string;
   chosen: string;
@@ -18,7 +17,6 @@ export function palette(): Palette {
   return {
     edge: read("--edge"),
     near: read("--soft"),
-    faint: read("--faint"),
     label: read("--ink"),
     paper: read("--paper"),
     chosen: read("--chosen"),

@@ -38,8 +38,7 @@ export class Batch {
     this.element.hidden = false;
     try {
       const info = await get<BatchInfo>(`/v1/batches/${encodeURIComponent(this.id)}`);
-      const every = await all<Execution>("/v1/executions", { children: true, limit: 500 }, MOST);
-      const own = every.filter((execution) => execution.parent_id === this.id).reverse();
+      const own = (await all<Execution>("/v1/executions", { parent: this.id, limit: 500 }, MOST)).reverse();
       for (const execution of own) this.show(execution);
       const total = info.total ?? info.listed;
       this.sums.textContent = Object.entries(info.counts)

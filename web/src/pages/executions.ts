@@ -8,7 +8,7 @@ import { ExecutionRow } from "./execution-row";
 import type { PageView } from "./page";
 
 /** New executions, and those that are not followed, are looked for this often. */
-const EVERY = 4000;
+const EVERY = 2500;
 /** So many are followed event by event: a browser keeps six connections to a server, and other tabs want some. */
 const FOLLOWED = 3;
 const STATES = ["running", "pending", "suspended", "completed", "completed_with_errors", "failed", "cancelled"];

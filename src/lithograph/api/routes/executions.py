@@ -32,11 +32,12 @@ def list_executions(
     caller: Reader,
     status: Status | None = None,
     children: Annotated[bool, Query(description="Also those that a batch has started.")] = False,
+    parent: Annotated[Id | None, Query(description="Those alone that this batch has started.")] = None,
     limit: LIMIT = 20,
     cursor: CURSOR = None,
 ) -> Listing[Execution]:
     """List the executions, newest first."""
-    found = caller.workspace.executions(limit=limit + 1, status=status, before=cursor, children=children)
+    found = caller.workspace.executions(limit=limit + 1, status=status, before=cursor, children=children, parent=parent)
     shown = [Execution.of(one.execution, one.percent) for one in found[:limit]]
     return Listing(items=shown, next=shown[-1].id if len(found) > limit else None)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Table, select
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable.executions import Execution, listed
+from lithograph.durable.executions import Execution
+from lithograph.durable.lookup import listed
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import (
     document,

@@ -25,7 +25,7 @@ SPARED_FROM: Final = POISON_LIMIT - 3
 _UNSURE: Final = 0.5
 """Seconds after which an answer that a worker was given is written, while its server is there."""
 
-_AGAIN, _FIND = 0.2, 4.0
+_AGAIN, _FIND = 0.2, 15.0
 """Seconds between two looks for somebody to disturb, and for how long there are some."""
 
 _LOSE: Final = """
