@@ -1,9 +1,8 @@
 """What whoever runs the API may set. Values, read once at the edge and passed down."""
 
 from dataclasses import dataclass
-from typing import Final
 
-PEER_ANSWERS: Final = 30.0
+from lithograph.documents.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +25,7 @@ class ApiSettings:
     """Of one key, and without one of one address, in the long run."""
     burst: int = 200
     """Of one key at once."""
+    reading: Limits = Limits(unpacked_bytes=500_000_000, memory_bytes=2_000_000_000, seconds=60.0)  # noqa: RUF009  # a frozen value
+    """What reading one document may take; several are read at once."""
     metrics_token: str = ""
     """What reads /metrics, beside keys that may administer; needed where keys are."""

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lithograph.documents.limits import DEFAULT_LIMITS
+from lithograph.documents.limits import Limits as ReadingLimits
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
 from lithograph.domain.result import ExtractionResult
-from lithograph.durable import executions, retention
+from lithograph.durable import executions, retention, signals
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.database_clock import clock_of
@@ -15,7 +17,7 @@ from lithograph.durable.events import Event, events_after, follow
 from lithograph.durable.executions import Execution
 from lithograph.durable.listen import Bell
 from lithograph.durable.lookup import find, listed
-from lithograph.durable.queue import enqueue_unended, leave
+from lithograph.durable.queue import enqueue_unended
 from lithograph.durable.retention import Pruned, Retention
 from lithograph.durable.status import Status
 from lithograph.errors import UsageError
@@ -81,8 +83,13 @@ class Workspace:
         """
         self.storage, self.organization_id = storage, organization_id
         self.clock = clock or clock_of(storage)
-        usual = leave if storage.dialect == "sqlite" else enqueue_unended
+        usual = self._call if storage.dialect == "sqlite" else enqueue_unended
         self._control = Control(storage, organization_id, self.clock, usual if wake is None else wake, lease_seconds)
+
+    def _call(self, connection: "Connection", execution: Execution) -> None:
+        """Let whoever works on a file know of an execution that he would leave to its batch."""
+        if execution.parent_id is not None:
+            signals.send_within(connection, execution, signals.RESUME, timestamp(self.clock.now()))
 
     def execution(self, given: str) -> Execution:
         """Return an execution."""
@@ -270,15 +277,19 @@ class Workspace:
         with transaction(self.storage, self.organization_id, Transaction.START) as connection:
             keep_document(connection, document, timestamp(self.clock.now()))
 
-    def add_document(self, data: bytes, source: str, media_type: str | None = None) -> KeptDocument:
+    def add_document(
+        self, data: bytes, source: str, media_type: str | None = None, reading: ReadingLimits = DEFAULT_LIMITS
+    ) -> KeptDocument:
         """Read a document and keep it, once however often it is given; return it as it is kept.
 
-        `source` is what people call it, and with the bytes tells what kind it is, unless `media_type` does. Raises
-        `DocumentError` as `document_from_bytes` does.
+        `source` is what people call it, and with the bytes tells what kind it is, unless `media_type` does; `reading`
+        is what it may take. Raises `DocumentError` as `document_from_bytes` does.
         """
         from lithograph.documents.read import document_from_bytes
 
-        given = document_from_bytes(data, source=source, organization_id=self.organization_id, media_type=media_type)
+        given = document_from_bytes(
+            data, source=source, organization_id=self.organization_id, media_type=media_type, limits=reading
+        )
         self.keep_document(given)
         return self.kept_document(given.id)
 

@@ -23,7 +23,7 @@ from lithograph.durable.run import Worker, journaling
 from lithograph.durable.status import Status
 from lithograph.errors import FencedError, StateError, StorageError, UsageError
 from lithograph.storage.open import Storage
-from lithograph.storage.schema import workflow_execution
+from lithograph.storage.schema import workflow_execution, workflow_signal
 from lithograph.workflow.attend import Kind, attend
 
 LOG = logging.getLogger("lithograph.resident")
@@ -134,9 +134,14 @@ class _Resident:
 
 def due(storage: Storage, kind: Kind, limit: int, apart_from: Iterable[ExecutionId]) -> list[Due]:
     """Return executions of a kind that can go on, at most `limit`: the oldest of each organisation, then the next
-    oldest of each. What a batch has started is the batch's to run.
+    oldest of each. What a batch has started is the batch's to run, unless somebody has called it and the batch is not
+    at work.
     """
-    c = workflow_execution.c
+    c, batch, signal = workflow_execution.c, workflow_execution.alias(), workflow_signal.c
+    at_work = select(batch.c.id).where(batch.c.id == c.parent_id, batch.c.status.in_((Status.PENDING, Status.RUNNING)))
+    called = select(signal.id).where(
+        signal.execution_id == c.id, signal.acknowledged.is_(False), signal.signal_name == signals.RESUME
+    )
     alive = tuple_(c.status, func.coalesce(c.waiting_for, "")).in_(
         [(Status.PENDING.value, ""), (Status.SUSPENDED.value, signals.PROVIDER)]
     )
@@ -147,7 +152,7 @@ def due(storage: Storage, kind: Kind, limit: int, apart_from: Iterable[Execution
         func.row_number().over(partition_by=c.organization_id, order_by=(c.created_at, c.id)).label("turn"),
     ).where(
         c.completed_at.is_(None),
-        c.parent_id.is_(None),
+        c.parent_id.is_(None) | (called.exists() & ~at_work.exists()),
         alive | (c.status == Status.RUNNING),
         c.workflow_type == kind.workflow_type,
         c.workflow_version == kind.workflow_version,

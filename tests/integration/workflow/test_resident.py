@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 
 import anyio
 from tests.journals import ORGANIZATION, gapless, until, worker
-from tests.queued import events_of, execution, queue
+from tests.queued import ONTOLOGY, events_of, execution, queue
 
+from lithograph.domain.document import Document
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions
 from lithograph.durable.database_clock import clock_of
@@ -19,11 +20,13 @@ from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage
 from lithograph.testing.fake_model.process import fake_model_process
 from lithograph.workflow.attend import Kind
+from lithograph.workflow.batch.kept import KeptBatch
 from lithograph.workflow.extraction_input import EXTRACTION, VERSION
 from lithograph.workflow.extractors import ModelChoice, rules_only
 from lithograph.workflow.kinds import kinds_of
 from lithograph.workflow.models import Models
 from lithograph.workflow.resident import due, reside
+from lithograph.workflow.runner import Plan
 
 ACME, GLOBEX = OrganizationId("acme"), OrganizationId("globex")
 
@@ -94,6 +97,22 @@ async def test_a_worker_that_is_told_to_stop_gives_back_what_it_has(sqlite_stora
             await until(lambda: ended(sqlite_storage, one))
         assert execution(sqlite_storage, one).recovery_count == 0
         await models.aclose()
+
+
+async def test_what_a_cancelled_batch_has_not_begun_runs_when_it_is_asked_for(sqlite_storage: Storage) -> None:
+    workspace = Workspace(sqlite_storage, ORGANIZATION)
+    documents = [Document.from_text(f"{name} was born in Dunholm.", source=name) for name in ("Ann Rook", "Bob Hart")]
+    for document in documents:
+        workspace.keep_document(document)
+    batch = workspace.start_batch(KeptBatch([one.id for one in documents], Plan(ONTOLOGY)))
+    workspace.cancel(batch.id)
+    asked = workspace.start_extraction(documents[0], Plan(ONTOLOGY))
+    (left,) = [one.execution for one in workspace.executions(parent=batch.id) if one.execution.id != asked.id]
+    assert (asked.parent_id, asked.status) == (batch.id, Status.PENDING)
+    async with residing(sqlite_storage):
+        await until(lambda: ended(sqlite_storage, asked.id))
+    assert execution(sqlite_storage, asked.id).status is Status.COMPLETED
+    assert execution(sqlite_storage, left.id).status is Status.PENDING
 
 
 async def test_what_cannot_be_begun_fails_with_the_reason(sqlite_storage: Storage) -> None:

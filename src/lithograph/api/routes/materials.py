@@ -29,7 +29,8 @@ OntologyPath = Annotated[Id, Path(examples=[wire.ONTOLOGY])]
 async def add_document(caller: Writer, file: Given, response: Response) -> wire.KeptDocument:
     """Keep a document: plain text, Markdown, HTML, PDF, DOCX or mail. The same bytes are kept once."""
     data = await file.read()
-    add = partial(caller.workspace.add_document, data, _called(file, "document"))
+    reading = caller.server.settings.reading
+    add = partial(caller.workspace.add_document, data, _called(file, "document"), reading=reading)
     found = await anyio.to_thread.run_sync(add, limiter=caller.server.readers)
     response.headers["Location"] = f"/v1/documents/{found.id}"
     return wire.KeptDocument.model_validate(found)
