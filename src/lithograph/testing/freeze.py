@@ -5,6 +5,7 @@ import signal
 from dataclasses import dataclass
 from hashlib import sha256
 from subprocess import Popen
+from typing import Final
 
 from sqlalchemy import select
 
@@ -13,6 +14,8 @@ from lithograph.storage.schema import metadata, workflow_event
 from lithograph.testing.crash import CrashError, CrashRun, Ending, Process
 from lithograph.testing.crash_child import Exit
 from lithograph.testing.crash_report import Contents, CrashReport
+
+_TOO_LATE: Final = "the process had ended before it could be frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ def freeze(run: CrashRun, instant: float, *, early: bool) -> Freeze:
     run.wait(first, instant, since="claim.after")
     _stop(run, first)
     held = run.look()
+    if held.executions[0].status.terminal:  # it was about to leave
+        first.send_signal(signal.SIGCONT)
+        run.end(first)
+        raise CrashError(_TOO_LATE)
     second = run.start(sole=False)
     run.until(lambda: run.entry(second.pid, "claim.after") is not None, second)
     other = None if early else run.end(second)
@@ -63,7 +70,7 @@ def _stop(run: CrashRun, process: Process) -> None:
         ended = process.returncode is not None
         stopped = None if ended else os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if stopped is None or stopped.si_code != os.CLD_STOPPED:
-            raise CrashError("the process had ended before it could be frozen")
+            raise CrashError(_TOO_LATE)
         if run.free():
             return
         process.send_signal(signal.SIGCONT)
