@@ -21,11 +21,13 @@ KEYS = ("sk-proj-Qe81mT0nZx4hW7bLcV29", "litho_1f6e0b7c9a42_x9Zk-3Qm_7aLwP0sVbN2
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("", "lithograph", "uvicorn", "uvicorn.error", "uvicorn.access")]
-    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    before = [(logger, logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    for logger in loggers:
+        logger.propagate = True  # a server of this process, of another test, may have silenced one
     yield
-    for logger, level, handlers in before:
+    for logger, level, propagate, handlers in before:
         logger.setLevel(level)
-        logger.handlers = handlers
+        logger.propagate, logger.handlers = propagate, handlers
     structlog.reset_defaults()
 
 
