@@ -75,6 +75,23 @@ def _json_text(element: json_text, compiler: SQLCompiler, **options: Any) -> str
     return f"CAST({said} AS TEXT)" if compiler.dialect.name == "postgresql" else f"json({said})"
 
 
+class before_slash(FunctionElement[str]):  # noqa: N801  # reads as the SQL function that it becomes
+    """The part of a text before its first slash, or all of it."""
+
+    type = Text()
+    inherit_cache = True
+    name = "before_slash"
+
+
+@compiles(before_slash)
+def _before_slash(element: before_slash, compiler: SQLCompiler, **options: Any) -> str:
+    (column,) = element.clauses
+    said = compiler.process(column, **options)
+    if compiler.dialect.name == "postgresql":
+        return f"split_part({said}, '/', 1)"
+    return f"substr({said}, 1, instr({said} || '/', '/') - 1)"
+
+
 def elements(connection: Connection, column: ColumnElement[Any]) -> TableValuedAlias:
     """Return what gives the texts of a JSON array, one in each row, as its column `value`; to be joined laterally."""
     unpack = func.json_each if connection.dialect.name == "sqlite" else func.jsonb_array_elements_text

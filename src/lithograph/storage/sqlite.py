@@ -17,6 +17,9 @@ BEGIN: Final = "lithograph_begin"
 _PAGE_BYTES: Final = 8192
 """Three results of a chunk fit on a page; of SQLite's own 4 KB each would take one and leave much of it empty."""
 
+_CONNECTIONS: Final = 40
+"""Connections that are kept, once there was a use for them."""
+
 _CHECKPOINT_PAGES: Final = 500
 """4 MB: the log stays small enough to be read through quickly after a kill."""
 
@@ -33,6 +36,9 @@ def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"isolation_level": None, "timeout": busy_timeout, "check_same_thread": False},
+        # As many as threads that serve requests: to open and set up one takes longer than most questions.
+        pool_size=_CONNECTIONS,
+        max_overflow=_CONNECTIONS,
     )
 
     @event.listens_for(engine, "connect")

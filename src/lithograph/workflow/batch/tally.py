@@ -16,6 +16,7 @@ from lithograph.storage.columns import json_text
 from lithograph.storage.schema import workflow_activity
 from lithograph.workflow.batch.input import EXTRACT, RETRY
 from lithograph.workflow.batch.journal import Ended, place_of
+from lithograph.workflow.sums import usage_of, usage_sums
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -81,13 +82,11 @@ def tally(connection: "Connection", batch: Execution) -> Tally:
     outcome = c.result["status"].as_string()
     found = Tally()
     first = _stage(batch_id, EXTRACT) & c.status.in_(ended_ones)
-    sums = [func.sum(c.usage[name].as_integer()) for name in ("calls", "input_tokens", "output_tokens")]
-    cost = func.sum(c.usage["cost_usd"].as_float())
-    for status, count, calls, sent, received, paid in connection.execute(
-        select(outcome, func.count(), *sums, cost).where(first).group_by(outcome)
+    for status, count, *sums in connection.execute(
+        select(outcome, func.count(), *usage_sums()).where(first).group_by(outcome)
     ):
         found.ended[Status(status)] = count
-        found.usage += Usage(int(calls or 0), int(sent or 0), int(received or 0), float(paid or 0.0))
+        found.usage += usage_of(sums)
     if found.ended.total() > found.ended[Status.COMPLETED]:  # most batches of many documents spare a look at them all
         unwell = select(json_text(c.result)).where(first, outcome != Status.COMPLETED)
         for result in connection.execute(unwell).scalars():
