@@ -6,7 +6,7 @@ READY := .venv/.ready
 TOGETHER := --numprocesses auto --dist loadfile
 PAGES := src/lithograph/api/static/index.html
 
-.PHONY: help setup demo web web-where-possible test test-all chaos lint format lock clean
+.PHONY: help setup demo web web-where-possible chromium-where-possible test test-all chaos lint format lock clean
 
 help:
 	@echo "make setup     install everything into .venv"
@@ -46,16 +46,25 @@ web-where-possible:
 	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory web && npm --prefix web test --silent; \
 	else echo "npm is missing: the web pages are not built"; fi
 
+# The same holds for a browser, which is installed where that can be done.
+chromium-where-possible:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name > /dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "installing chromium for the browser tests"; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } > /dev/null 2>&1 \
+			|| echo "chromium cannot be installed: the browser tests are skipped"; \
+	else echo "there is no chromium: the browser tests are skipped"; fi
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test: lint web-where-possible
+test: lint web-where-possible chromium-where-possible
 	$(BIN)/python -m pytest $(TOGETHER)
 
-test-all: lint web-where-possible
+test-all: lint web-where-possible chromium-where-possible
 	$(BIN)/python -m pytest $(TOGETHER) -m "heavy or not heavy"
 
 chaos: setup
