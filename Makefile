@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-TOGETHER := --numprocesses auto --dist loadfile
+TOGETHER := --numprocesses auto --dist loadfile -rs
 PAGES := src/lithograph/api/static/index.html
 
 .PHONY: help setup demo web web-where-possible chromium-where-possible test test-all chaos lint format lock clean
