@@ -1,6 +1,6 @@
 """The workspace: everything that one organisation can do. The command line and the API call this and nothing below."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +9,7 @@ from lithograph.documents.limits import Limits as ReadingLimits
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
 from lithograph.domain.result import ExtractionResult
-from lithograph.durable import executions, retention, signals
+from lithograph.durable import retention, signals
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.database_clock import clock_of
@@ -25,7 +25,8 @@ from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
 from lithograph.service.control import Answer, Control, Sent, Wake
 from lithograph.service.kept import KeptDocument, KeptOntology, document_kept, documents_of, ontologies_of
-from lithograph.service.once import Once, remember_start, started_under
+from lithograph.service.once import Once
+from lithograph.service.starts import Starts
 from lithograph.storage.open import Storage
 from lithograph.workflow import spending
 from lithograph.workflow.batch.input import BATCH
@@ -85,6 +86,7 @@ class Workspace:
         self.clock = clock or clock_of(storage)
         usual = self._call if storage.dialect == "sqlite" else enqueue_unended
         self._control = Control(storage, organization_id, self.clock, usual if wake is None else wake, lease_seconds)
+        self._starts = Starts(storage, organization_id, self.clock, self._control)
 
     def _call(self, connection: "Connection", execution: Execution) -> None:
         """Let whoever works on a file know of an execution that he would leave to its batch."""
@@ -180,15 +182,8 @@ class Workspace:
         Raises `UsageError` when there is no such model, when the document is another organisation's, or when the key
         was used for something else.
         """
-        from lithograph.workflow.extraction import start_extraction
-
         self._check(document)
-        if once is not None and (known := self._started_under(once)) is not None:
-            return known
-        extractor = named(plan.choice, plan.ontology)
-        given, then = plan.input(document), self._set_going(once)
-        start = start_extraction(self.storage, document, plan.ontology, extractor, given, self.clock, then=then)
-        return self.execution(start.id)
+        return self._starts.extraction(document, plan, named, once)
 
     def start_batch(
         self, batch: "KeptBatch", *, named: ExtractorNamed = rules_only, once: Once | None = None
@@ -199,28 +194,7 @@ class Workspace:
         Raises `NotFoundError` for a document that the organisation does not have, `UsageError` for none or too many of
         them and as `start_extraction` does.
         """
-        from lithograph.workflow.batch.kept import start_kept_batch
-
-        if once is not None and (known := self._started_under(once)) is not None:
-            return known
-        extractor, then = named(batch.plan.choice, batch.plan.ontology), self._set_going(once)
-        start = start_kept_batch(self.storage, self.organization_id, batch, extractor, self.clock, then)
-        return self.execution(start.id)
-
-    def _started_under(self, once: Once) -> Execution | None:
-        with self.storage.read(self.organization_id) as connection:
-            found = started_under(connection, self.organization_id, once)
-            return None if found is None else executions.get(connection, self.organization_id, found)
-
-    def _set_going(self, once: Once | None) -> "Callable[[Connection, Execution], None]":
-        """Return what is to be done in the transaction that starts something."""
-
-        def then(connection: "Connection", found: Execution) -> None:
-            self._control.go_on(connection, found)
-            if once is not None:
-                remember_start(connection, self.organization_id, once, found.id, timestamp(self.clock.now()))
-
-        return then
+        return self._starts.batch(batch, named, once)
 
     def pause(self, given: str) -> Answer:
         """Ask whoever runs an execution to stop at the next chunk; what is in work is finished.
