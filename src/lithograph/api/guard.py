@@ -2,7 +2,6 @@
 are told about answers.
 """
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lithograph.api.problems import ProblemError, problem
 from lithograph.api.settings import ApiSettings
 
-UPLOADS: Final = ("/v1/documents", "/v1/ontologies")
 _ROOM: Final = 100_000
 """Bytes that a multipart body may have beyond the file in it."""
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -99,16 +97,20 @@ def _name(host: str) -> str:
 class LimitBodies:
     """Middleware that ends a request whose body is too large or takes too long to arrive."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, uploads: Iterable[str] = UPLOADS) -> None:
-        self._app, self._settings, self._uploads = app, settings, frozenset(uploads)
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self._app, self._settings = app, settings
+        self._uploads = {
+            "/v1/documents": settings.upload_bytes,
+            "/v1/ontologies": min(settings.upload_bytes, settings.ontology_bytes),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is within the limits; what goes beyond them later is a problem where it is read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        upload = scope["path"].rstrip("/") in self._uploads
-        most = self._settings.upload_bytes + _ROOM if upload else self._settings.body_bytes
+        upload = self._uploads.get(scope["path"].rstrip("/"))
+        most = self._settings.body_bytes if upload is None else upload + _ROOM
         too_large = f"the request is larger than {most:,} bytes, which is the limit here"
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared[:20]) > most:

@@ -88,16 +88,23 @@ def server_of(request: Request) -> Server:
 async def caller(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Caller:
     """Return who makes a request; raises a problem for a key that is missing, refused or used too often."""
     server = server_of(request)
+    address = request.client.host if request.client else ""
     if given is not None:
         owner = await anyio.to_thread.run_sync(server.owner, given.credentials)
         if owner is None:
+            _limit(server, f"refused {address}")
             raise _unauthorized("this key is unknown, revoked or has expired: ask for another one")
     elif server.settings.keyless and "authorization" not in request.headers:
         owner = ANYBODY
     else:
         raise _unauthorized("a key is needed: send it as `Authorization: Bearer KEY`")
-    address = request.client.host if request.client else ""
-    wait = server.rates.wait(owner.key_id or address)
+    _limit(server, owner.key_id or address)
+    return Caller(server, owner, given.credentials if given else "")
+
+
+def _limit(server: Server, whose: str) -> None:
+    """Raise a problem when somebody asks too often."""
+    wait = server.rates.wait(whose)
     if wait:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -105,7 +112,6 @@ async def caller(request: Request, given: Annotated[HTTPAuthorizationCredentials
             f"ask again in {wait:.1f} seconds",
             {"Retry-After": str(max(1, round(wait)))},
         )
-    return Caller(server, owner, given.credentials if given else "")
 
 
 def _unauthorized(said: str) -> ProblemError:

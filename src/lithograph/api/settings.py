@@ -16,7 +16,9 @@ class ApiSettings:
     models: tuple[str, ...] = ()
     """Models that are suggested to people, besides the rules."""
     upload_bytes: int = 100_000_000
-    """A document or an ontology."""
+    """A document."""
+    ontology_bytes: int = 20_000_000
+    """An ontology: it is read in this process, and takes many times its size."""
     body_bytes: int = 1_000_000
     """Any other request."""
     body_seconds: float = 60.0
