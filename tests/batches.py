@@ -166,3 +166,18 @@ def _check(event: Event, ended: Counter[str]) -> None:
 def positions(found: Iterable[Event], kind: str) -> list[int]:
     """Return the positions of the documents that events of a kind tell of."""
     return [event.payload["position"] for event in found if event.type == kind]
+
+
+class Door:
+    """Lets nobody through until it is opened; counts who waits."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.opened = anyio.Event()
+
+    async def __call__(self, stage: Stage, chunk: Chunk) -> None:
+        self.waiting += 1
+        try:
+            await self.opened.wait()
+        finally:
+            self.waiting -= 1
