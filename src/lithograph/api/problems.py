@@ -11,11 +11,9 @@ from starlette.exceptions import HTTPException as StarletteError
 from starlette.responses import JSONResponse, Response
 
 from lithograph.errors import (
-    DocumentError,
     InputError,
     LithographError,
     NotFoundError,
-    OntologyError,
     StateError,
     StorageError,
 )
@@ -68,7 +66,7 @@ async def _lithograph(request: Request, error: Exception) -> Response:
         return problem(HTTPStatus.NOT_FOUND, f"there is no {error.what}")
     if isinstance(error, StateError):
         return problem(HTTPStatus.CONFLICT, str(error))
-    if isinstance(error, (DocumentError, OntologyError, InputError)):
+    if isinstance(error, InputError):
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
     if isinstance(error, StorageError):
         LOG.warning("%s", error)

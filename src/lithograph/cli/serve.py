@@ -1,17 +1,16 @@
 """`litho serve`: the HTTP API, the web UI and, unless it is left to others, a worker, in one process."""
 
-import gc
 import ipaddress
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
 from lithograph.cli.options import (
     LEASE_SECONDS,
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 5.0
 """Seconds that a request waits for a server that cannot be reached."""
-
-_GRACE: Final = 8.0
-"""Seconds after which a process that was told to stop ends, whatever it waits for: deployments kill it after ten."""
 
 _MEGABYTE: Final = 1_000_000
 
@@ -113,9 +109,13 @@ def _serve(
 
     models = {priced: replace(asking, priced=priced).models() for priced in (False, True)}
     metrics = Metrics()
-    with ExitStack() as stack:
+    with ending_in_time(say) as told, ExitStack() as stack:
         storage = stack.enter_context(open_storage(db, patience=_PATIENCE))
-        ready = None if executions is None else stack.enter_context(_alone(storage, lease_seconds))
+        work = None
+        if executions is not None:
+            from lithograph.workflow.aside import WorkAside
+
+            work = WorkAside(stack.enter_context(_alone(storage, lease_seconds)), asking.models, executions)
         stack.enter_context(watched("lithograph-serve", storage, metrics))
         server = Server(
             storage,
@@ -126,17 +126,7 @@ def _serve(
             lease_seconds=lease_seconds,
             registry=metrics.registry,
         )
-        work = None
-        if ready is not None:
-            from lithograph.workflow.aside import WorkAside
-
-            work = WorkAside(ready, asking.models, executions or 1)
-        ending = Timer(_GRACE, _end, (say,))
-        ending.daemon = True
-        _run(server, work, address, ending, say)
-    ending.cancel()
-    say("stopped; what was in work is given back")
-    gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
+        _run(server, work, address, told, say)
     return ExitCode.COMPLETED
 
 
@@ -150,7 +140,7 @@ def _alone(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
         raise UsageError(f"{error}; `litho serve --no-worker` serves it beside that process") from error
 
 
-def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending: Timer, say: Say) -> None:
+def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], told: Callable[[], None], say: Say) -> None:
     """Serve until a signal comes, or the worker has lost the right to work; raises what kept it from working."""
     import asyncio
 
@@ -173,8 +163,8 @@ def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending
                     work.ended = partial(asyncio.get_running_loop().call_soon_threadsafe, cancel)
                     stack.enter_context(work)
                 tasks.start_soon(serve, app, listening, lambda: say(f"serving {url}"))
-                await _told()
-                ending.start()
+                await _signal()
+                told()
                 if work is not None:
                     work.stop()
                 cancel()
@@ -184,7 +174,7 @@ def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], ending
         raise work.error
 
 
-async def _told() -> None:
+async def _signal() -> None:
     """Return when a signal has come; a second one ends the process at once."""
     import anyio
 
@@ -193,12 +183,6 @@ async def _told() -> None:
             break
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(ExitCode.INTERRUPTED))
-
-
-def _end(say: Say) -> None:
-    """End at once, where the server is away: there is nobody to give anything back to."""
-    say("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
-    os._exit(ExitCode.FAILED)
 
 
 def _is_loopback(host: str) -> bool:

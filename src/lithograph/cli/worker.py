@@ -1,15 +1,14 @@
 """`litho worker`: run whatever is queued on a server, until told to stop."""
 
-import gc
-import os
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from threading import Timer
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
 from lithograph.cli.options import (
     LEASE_SECONDS,
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 30.0
 """Seconds that whatever is done waits for a server that cannot be reached."""
-
-_GRACE: Final = 8.0
-"""Seconds after which a worker that was told to stop ends, whatever it waits for: deployments kill it after ten."""
 
 
 def worker(
@@ -68,9 +64,7 @@ def _run(
     from lithograph.storage.open import open_storage
 
     models = asking.models()
-    ending = Timer(_GRACE, _end, (say,))
-    ending.daemon = True
-    with ExitStack() as stack:
+    with ending_in_time(say) as told, ExitStack() as stack:
         storage = stack.enter_context(open_storage(db, create=False, patience=_PATIENCE))
         ready = stack.enter_context(working(storage, lease_seconds))
         metrics = None
@@ -82,20 +76,11 @@ def _run(
             say(f"metrics at http://{metrics_at[0]}:{port}/metrics")
         stack.enter_context(watched("lithograph-worker", storage, metrics))
         models.share(storage)
-        anyio.run(_work, ready, models, executions, ending, say)
-    ending.cancel()
-    say("stopped; what was in work is given back")
-    gc.freeze()  # or Python looks through all there is for what it could free, which takes longer than all the rest
+        anyio.run(_work, ready, models, executions, told, say)
     return ExitCode.COMPLETED
 
 
-def _end(say: Say) -> None:
-    """End at once, where the server is away: there is nobody to give anything back to."""
-    say("stopped; the database does not answer, so that others go on with what was in work when its lease has run out")
-    os._exit(ExitCode.FAILED)
-
-
-async def _work(ready: "Worker", models: "Models", executions: int, ending: Timer, say: Say) -> None:
+async def _work(ready: "Worker", models: "Models", executions: int, told: Callable[[], None], say: Say) -> None:
     import anyio
 
     from lithograph.workflow.work import work
@@ -108,12 +93,11 @@ async def _work(ready: "Worker", models: "Models", executions: int, ending: Time
 
     try:
         async with anyio.create_task_group() as tasks:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as told:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 tasks.start_soon(take, tasks.cancel_scope)
-                async for _ in told:
+                async for _ in signals:
                     tasks.cancel_scope.cancel()
-                    if not ending.is_alive():
-                        ending.start()
+                    told()
     finally:
         with anyio.CancelScope(shield=True):
             await models.aclose()

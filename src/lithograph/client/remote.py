@@ -90,7 +90,7 @@ class RemoteWorkspace:
     ) -> RemoteExecution:
         """Start a batch."""
         how = {"name": name, "on_failure": on_failure, "at_once": at_once}
-        asked = {"documents": values.document_ids(documents), **_asked(ontology, options), **how}
+        asked = {"documents": list(documents), **_asked(ontology, options), **how}
         return values.execution(self._to.post("/v1/batches", asked, key))
 
     def execution(self, given: str) -> RemoteExecution:

@@ -1,6 +1,6 @@
 """What a server's answers become: the values that a workspace gives, made from JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ import msgspec
 
 from lithograph.domain.document import Span
 from lithograph.domain.facts import Flag, Literal
-from lithograph.domain.ids import DocumentId, EntityId, ExecutionId, Iri, RelationId
+from lithograph.domain.ids import EntityId, ExecutionId, Iri, RelationId
 from lithograph.domain.usage import Usage
 from lithograph.durable.status import Status
 from lithograph.graph.page import Page
@@ -157,8 +157,3 @@ def neighbour_page(found: Json) -> Page[Neighbour]:
     """Return a page of neighbours."""
     items = [Neighbour(made(one["entity"], EntitySummary), relation(one["relation"])) for one in found["items"]]
     return Page(items, found["next"])
-
-
-def document_ids(found: Sequence[DocumentId]) -> list[str]:
-    """Return ids as they stand in a request."""
-    return [str(one) for one in found]

@@ -1,7 +1,7 @@
 """What an organisation keeps: its documents and ontologies, newest first, without what is in them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
@@ -10,7 +10,7 @@ from lithograph.errors import NotFoundError
 from lithograph.storage.schema import document, ontology
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,7 @@ class KeptOntology:
 
 def document_kept(connection: "Connection", organization_id: OrganizationId, document_id: DocumentId) -> KeptDocument:
     """Return one document; raises `NotFoundError` when the organisation has none of that id."""
-    c = document.c
-    query = select(c.id, c.source, c.sha256, c.media_type, func.length(c.text), c.created_at)
-    row = connection.execute(query.where(c.id == document_id, c.organization_id == organization_id)).first()
+    row = connection.execute(_documents(organization_id).where(document.c.id == document_id)).first()
     if row is None:
         raise NotFoundError(f"document {document_id}")
     return KeptDocument(*row)
@@ -48,14 +46,18 @@ def documents_of(
     connection: "Connection", organization_id: OrganizationId, limit: int, before: KeptDocument | None
 ) -> list[KeptDocument]:
     """Return the newest documents, or those that come after `before`, at most `limit`."""
-    c = document.c
-    query = select(c.id, c.source, c.sha256, c.media_type, func.length(c.text), c.created_at)
-    query = query.where(c.organization_id == organization_id)
+    c, query = document.c, _documents(organization_id)
     if before is not None:
         same = (c.created_at == before.given_at) & (c.id > before.id)
         query = query.where((c.created_at < before.given_at) | same)
     rows = connection.execute(query.order_by(c.created_at.desc(), c.id).limit(limit))
     return [KeptDocument(*row) for row in rows]
+
+
+def _documents(organization_id: OrganizationId) -> "Select[Any]":
+    c = document.c
+    query = select(c.id, c.source, c.sha256, c.media_type, func.length(c.text), c.created_at)
+    return query.where(c.organization_id == organization_id)
 
 
 def ontologies_of(connection: "Connection", organization_id: OrganizationId) -> list[KeptOntology]:

@@ -68,6 +68,12 @@ async def attend(
     return True
 
 
+def reason(error: Exception) -> str:
+    """Return the first line of what is behind an error: Procrastinate's own says no more than that there was one."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def _standing(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> tuple[Execution, bool]:
     """Return an execution, and whether somebody wants it to go on where it is suspended."""
     with storage.read(organization_id) as connection:

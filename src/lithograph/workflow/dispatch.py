@@ -28,7 +28,7 @@ from lithograph.durable.run import Worker, journaling
 from lithograph.durable.writes import Owner
 from lithograph.errors import FencedError, StateError, StorageError, UsageError
 from lithograph.storage.open import Storage
-from lithograph.workflow.attend import Kind, attend
+from lithograph.workflow.attend import Kind, attend, reason
 from lithograph.workflow.queue_connector import QueueConnector
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class _Taker:
                     task_status = anyio.TASK_STATUS_IGNORED
                     await self._work(app)
             except (ProcrastinateException, psycopg.Error, OSError) as error:
-                self._troubles.tell(f"the queue cannot be reached ({_reason(error)}); it is tried again")
+                self._troubles.tell(f"the queue cannot be reached ({reason(error)}); it is tried again")
             await self._worker.clock.sleep(_CONNECT_AGAIN)
 
     async def _work(self, app: App) -> None:
@@ -196,13 +196,7 @@ class _Taker:
                 "execution %s was left by a defect (%s: %s); it is taken up again when its lease has run out",
                 execution_id,
                 type(error).__name__,
-                _reason(error),
+                reason(error),
             )
         finally:
             done.set()
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of what is behind an error: Procrastinate's own says no more than that there was one."""
-    lines = str(error.__cause__ or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

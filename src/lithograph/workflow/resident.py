@@ -24,7 +24,7 @@ from lithograph.durable.status import Status
 from lithograph.errors import FencedError, StateError, StorageError, UsageError
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import workflow_execution, workflow_signal
-from lithograph.workflow.attend import Kind, attend
+from lithograph.workflow.attend import Kind, attend, reason
 
 LOG = logging.getLogger("lithograph.resident")
 
@@ -123,7 +123,7 @@ class _Resident:
                 "execution %s was left by a defect (%s: %s); it is taken up again in %.0f seconds",
                 one.execution_id,
                 type(error).__name__,
-                (str(error).splitlines() or [""])[0],
+                reason(error),
                 _LATER,
             )
         finally:

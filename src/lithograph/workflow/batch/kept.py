@@ -20,7 +20,7 @@ from lithograph.storage.open import Storage
 from lithograph.storage.schema import batch_document, document
 from lithograph.workflow.batch.input import DOCUMENTS, BatchInput, OnFailure, batch_input_of
 from lithograph.workflow.batch.lister import Then, child_of
-from lithograph.workflow.batch.start import open_batch
+from lithograph.workflow.batch.start import open_batch, planned
 from lithograph.workflow.materials import keep_ontology
 from lithograph.workflow.runner import Plan
 
@@ -45,18 +45,9 @@ class KeptBatch:
 
     def input(self) -> BatchInput:
         """Return what the batch remembers before its documents are listed."""
-        plan, choice = self.plan, self.plan.choice
-        return BatchInput(
-            self.name or f"{len(self.documents):,} document{'' if len(self.documents) == 1 else 's'}",
-            plan.ontology.content_hash,
-            choice.model,
-            plan.settings,
-            choice.base_url,
-            choice.fallback,
-            plan.limits,
-            self.on_failure,
-            self.at_once,
-        )
+        count = len(self.documents)
+        source = self.name or f"{count:,} document{'' if count == 1 else 's'}"
+        return planned(source, self.plan, self.on_failure, self.at_once)
 
 
 def start_kept_batch(

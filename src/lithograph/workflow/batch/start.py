@@ -65,18 +65,23 @@ class BatchPlan:
         """Return what the batch remembers before its documents are listed."""
         named = shown(self.paths[0])
         source = named if len(self.paths) == 1 else f"{named} and {len(self.paths) - 1:,} more"
-        plan, choice = self.plan, self.plan.choice
-        return BatchInput(
-            source,
-            plan.ontology.content_hash,
-            choice.model,
-            plan.settings,
-            choice.base_url,
-            choice.fallback,
-            plan.limits,
-            self.on_failure,
-            self.at_once,
-        )
+        return planned(source, self.plan, self.on_failure, self.at_once)
+
+
+def planned(source: str, plan: Plan, on_failure: OnFailure, at_once: int) -> BatchInput:
+    """Return what a batch of this plan remembers before its documents are listed."""
+    choice = plan.choice
+    return BatchInput(
+        source,
+        plan.ontology.content_hash,
+        choice.model,
+        plan.settings,
+        choice.base_url,
+        choice.fallback,
+        plan.limits,
+        on_failure,
+        at_once,
+    )
 
 
 async def start_batch(
