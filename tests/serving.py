@@ -1,12 +1,12 @@
 """`litho serve` in a process of its own, for tests over HTTP, and what is usually asked of it."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+from tests.queued import until
 
 from lithograph.demo import demo_document, demo_ontology
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
@@ -17,7 +17,6 @@ from lithograph.service.keys import KeyScope, create_key
 from lithograph.storage.open import open_storage
 from lithograph.testing.serving import ServeProcess
 
-PATIENCE = 60.0
 ENDED = {"completed", "completed_with_errors", "failed", "cancelled"}
 
 
@@ -69,14 +68,6 @@ class Served:
         """Return a client with another key, or with none."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         return httpx2.Client(base_url=self.process.address, headers=headers, timeout=30)
-
-
-def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Return when a condition has come true; fail when it does not."""
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not come"
-        time.sleep(0.02)
 
 
 def key_for(url: str, organization: str, *scopes: KeyScope) -> str:

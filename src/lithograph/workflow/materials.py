@@ -8,7 +8,7 @@ from sqlalchemy import Table, select, update
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import DocumentId, OrganizationId
-from lithograph.durable.clock import seconds_of
+from lithograph.durable.clock import seconds_of, timestamp
 from lithograph.errors import NotFoundError
 from lithograph.ontology.model import Ontology
 from lithograph.storage.columns import insert_into, json_text
@@ -40,6 +40,14 @@ def keep_documents(connection: "Connection", given: Sequence[Document], now: str
     new = [_row(document, now) for document in given if document.id not in there]
     if new:
         connection.execute(insert_into(connection, documents).on_conflict_do_nothing(), new)
+
+
+def keep_on(connection: "Connection", organization_id: OrganizationId, ids: Sequence[DocumentId], now: str) -> None:
+    """See to it that documents which are there stay; see `_is_kept`. To be called with some hundreds of ids at most."""
+    c = documents.c
+    stale = c.created_at <= timestamp(seconds_of(now) - _FRESH)
+    mine = (c.organization_id == organization_id) & c.id.in_(ids)
+    connection.execute(update(documents).where(mine, stale).values(created_at=now))
 
 
 def _row(document: Document, now: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.serving import Served, served, until
+from tests.queued import until
+from tests.serving import Served, served
 
 import lithograph
 from lithograph.client.interface import AnyWorkspace, Options

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from tests.serving import Served, served, until
+from tests.queued import until
+from tests.serving import Served, served
 
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process

@@ -4,7 +4,8 @@ import csv
 import io
 
 import pytest
-from tests.serving import Served, until
+from tests.queued import until
+from tests.serving import Served
 
 from lithograph.demo import demo_document
 from lithograph.testing.corpus import generated_text

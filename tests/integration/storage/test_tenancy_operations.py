@@ -181,6 +181,7 @@ def values(world: World, execution: Execution) -> dict[str, Any]:
         "execution_id": execution.id,
         "extractor": RulesExtractor(OTHER_ONTOLOGY),
         "given": execution.id,
+        "ids": [world.document.id],
         "kind": Kind(EXTRACTION, VERSION, run_extraction_of, 1, is_ready),
         "lease": Lease("mine", sole=True),
         "limit": 1_000,

@@ -10,6 +10,7 @@ from lithograph.api.responses import CONFLICT, CURSOR, LIMIT, MALFORMED, ONCE
 from lithograph.api.server import Caller, Reader, Writer
 from lithograph.api.wire.base import Id, Listing
 from lithograph.api.wire.executions import EXECUTION, BudgetAsked, Execution, ExecutionDetail, Sent, SignalAsked
+from lithograph.durable.executions import Execution as StoredExecution
 from lithograph.durable.status import Status
 from lithograph.graph.export.formats import Format, export
 from lithograph.resilience.budget import Limits
@@ -51,15 +52,13 @@ def get_execution(caller: Reader, execution_id: ExecutionPath) -> ExecutionDetai
 @router.post("/{execution_id}/pause", status_code=HTTPStatus.ACCEPTED, responses=CONFLICT)
 def pause(caller: Writer, execution_id: ExecutionPath) -> Execution:
     """Ask for a pause; what is in work is finished."""
-    caller.workspace.pause(execution_id)
-    return _standing(caller, execution_id)
+    return standing(caller, caller.workspace.pause(execution_id).execution)
 
 
 @router.post("/{execution_id}/cancel", status_code=HTTPStatus.ACCEPTED, responses=CONFLICT)
 def cancel(caller: Writer, execution_id: ExecutionPath) -> Execution:
     """End an execution for good; what it finished stays readable."""
-    caller.workspace.cancel(execution_id)
-    return _standing(caller, execution_id)
+    return standing(caller, caller.workspace.cancel(execution_id).execution)
 
 
 @router.post("/{execution_id}/resume", status_code=HTTPStatus.ACCEPTED, responses={**CONFLICT, **MALFORMED})
@@ -68,22 +67,20 @@ def resume(
 ) -> Execution:
     """Let an execution go on that is suspended; with a body, under another budget."""
     limits = None if budget is None else Limits(budget.max_tokens, budget.max_cost_usd)
-    caller.workspace.resume(execution_id, limits=limits)
-    return _standing(caller, execution_id)
+    return standing(caller, caller.workspace.resume(execution_id, limits=limits))
 
 
 @router.post("/{execution_id}/retry", status_code=HTTPStatus.ACCEPTED, responses=CONFLICT)
 def retry(caller: Writer, execution_id: ExecutionPath) -> Execution:
     """Run what is missing of an execution that failed or completed with errors."""
-    caller.workspace.retry(execution_id)
-    return _standing(caller, execution_id)
+    return standing(caller, caller.workspace.retry(execution_id))
 
 
 @router.post("/{execution_id}/signals", status_code=HTTPStatus.ACCEPTED, responses={**CONFLICT, **MALFORMED})
 def signal(caller: Writer, execution_id: ExecutionPath, asked: SignalAsked, once: ONCE = None) -> Sent:
     """Send a signal; twice with the same key, it arrives once."""
     sent = caller.workspace.signal(execution_id, asked.name, asked.payload, key=once)
-    return Sent(new=sent.new, execution=_standing(caller, execution_id))
+    return Sent(new=sent.new, execution=standing(caller, sent.execution))
 
 
 @router.get(
@@ -116,6 +113,6 @@ def get_result(
     return tagged(request, f"{found.id}-{found.epoch}-{found.last_seq}-{chosen}", make)
 
 
-def _standing(caller: Caller, execution_id: str) -> Execution:
-    found = caller.workspace.execution(execution_id)
+def standing(caller: Caller, found: StoredExecution) -> Execution:
+    """Return what is shown of an execution."""
     return Execution.of(found, caller.workspace.percent(found))

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from lithograph.api.responses import ONCE, START
-from lithograph.api.routes.executions import ExecutionPath
+from lithograph.api.routes.executions import ExecutionPath, standing
 from lithograph.api.server import Caller, Reader, Writer
 from lithograph.api.wire.executions import Batch, BatchAsked, Execution, ExtractionAsked
 from lithograph.domain.ids import DocumentId
@@ -67,4 +67,4 @@ def _once(key: str | None, what: str, asked: Asked) -> Once | None:
 
 def _started(caller: Caller, found: StoredExecution, response: Response) -> Execution:
     response.headers["Location"] = f"/v1/executions/{found.id}"
-    return Execution.of(found, caller.workspace.percent(found))
+    return standing(caller, found)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from lithograph.domain.ids import DocumentId, OrganizationId, digest
 from lithograph.durable import executions
@@ -21,7 +21,7 @@ from lithograph.storage.schema import batch_document, document
 from lithograph.workflow.batch.input import DOCUMENTS, BatchInput, OnFailure, batch_input_of
 from lithograph.workflow.batch.lister import Then, child_of
 from lithograph.workflow.batch.start import open_batch, planned
-from lithograph.workflow.materials import keep_ontology
+from lithograph.workflow.materials import keep_on, keep_ontology
 from lithograph.workflow.runner import Plan
 
 if TYPE_CHECKING:
@@ -84,12 +84,13 @@ def start_kept_batch(
 def _sources(
     connection: "Connection", organization_id: OrganizationId, wanted: Sequence[DocumentId], now: str
 ) -> dict[DocumentId, str]:
-    """Return what each document is called. They count as given now, so that none is deleted before it is used."""
+    """Return what each document is called. None is deleted before it is used."""
     c = document.c
     found: dict[DocumentId, str] = {}
     for start in range(0, len(wanted), _PAGE):
-        mine = (c.organization_id == organization_id) & c.id.in_(wanted[start : start + _PAGE])
-        connection.execute(update(document).where(mine).values(created_at=now))
+        page = wanted[start : start + _PAGE]
+        keep_on(connection, organization_id, page, now)
+        mine = (c.organization_id == organization_id) & c.id.in_(page)
         found |= {DocumentId(row.id): row.source for row in connection.execute(select(c.id, c.source).where(mine))}
     for one in wanted:
         if one not in found:
