@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 from playwright.sync_api import Page, sync_playwright
 
-from lithograph.api.web import built
 from lithograph.demo import demo_document, demo_ontology
+from lithograph.service.pages import built_pages
 from lithograph.testing.fake_model import FakeModelProcess, fake_model_process
 from lithograph.testing.serving import ServeProcess
 
@@ -102,7 +102,7 @@ def until(page: Page, condition: Any) -> None:
 
 def main() -> None:
     """Take all three."""
-    if built() is None or CHROMIUM is None:
+    if built_pages() is None or CHROMIUM is None:
         sys.exit("the web pages must be built (make web), and chromium must be installed")
     with (
         tempfile.TemporaryDirectory() as folder,

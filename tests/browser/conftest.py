@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lithograph.api.web import built
+from lithograph.service.pages import built_pages
 from lithograph.testing.fake_model import FakeModelProcess, fake_model_process
 from lithograph.testing.serving import ServeProcess
 
@@ -35,7 +35,7 @@ def browser() -> Iterator["Browser"]:
     """Debian's chromium, or what else the machine has of it."""
     from playwright.sync_api import sync_playwright
 
-    if built() is None:
+    if built_pages() is None:
         pytest.skip("the web pages are not built (make web)")
     found = next(filter(None, map(shutil.which, _CHROMIUM)), None)
     if found is None:

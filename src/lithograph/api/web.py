@@ -1,7 +1,5 @@
 """The web UI: the files that the front end's build leaves, or how to build it where it was not."""
 
-from importlib.resources import files
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
@@ -10,6 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lithograph.api.guard import PAGE_POLICY
+from lithograph.service.pages import built_pages
 
 _NOT_BUILT: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Lithograph</title>
@@ -30,15 +29,9 @@ class _Pages(StaticFiles):
         return response
 
 
-def built() -> Path | None:
-    """Return the folder of the web UI; None where it was not built."""
-    folder = Path(str(files("lithograph.api") / "static"))
-    return folder if (folder / "index.html").is_file() else None
-
-
 def add_web(app: FastAPI) -> None:
     """Serve the web UI under `/`, after all that was added before."""
-    folder = built()
+    folder = built_pages()
     if folder is not None:
         app.mount("/", _Pages(directory=folder, html=True), name="web")
         return

@@ -176,9 +176,7 @@ class AnyWorkspace(Protocol):
         """
         ...
 
-    def export(self, given: str, wanted: Format = Format.JSON) -> bytes:
-        """Return what there is of a result, in a format; as CSV, the table of relations."""
-        ...
+    def export(self, given: str, wanted: Format = Format.JSON) -> bytes: ...  # noqa: D102
 
     def pause(self, given: str) -> Answered: ...  # noqa: D102
     def cancel(self, given: str) -> Answered: ...  # noqa: D102

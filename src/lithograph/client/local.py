@@ -10,7 +10,6 @@ from lithograph.domain.ids import DEFAULT_ORGANIZATION, DocumentId, Organization
 from lithograph.durable.events import Event
 from lithograph.durable.executions import Execution
 from lithograph.extraction.settings import ExtractionSettings
-from lithograph.graph.export.formats import Format, export
 from lithograph.service.once import Once
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import open_storage
@@ -50,7 +49,7 @@ class LocalWorkspace(Workspace):
         self, document_id: DocumentId, ontology: str, options: Options = USUAL, *, key: str | None = None
     ) -> Execution:
         """Start an extraction; see `AnyWorkspace.extract`."""
-        plan, once = self._plan(ontology, options), _once(key, "extract", document_id, ontology, options)
+        plan, once = self._plan(ontology, options), Once.of(key, "extract", document_id, ontology, options)
         return self.start_extraction(self.document(document_id), plan, named=_models(options), once=once)
 
     def extract_all(
@@ -66,7 +65,7 @@ class LocalWorkspace(Workspace):
     ) -> Execution:
         """Start a batch; see `AnyWorkspace.extract_all`."""
         batch = KeptBatch(documents, self._plan(ontology, options), name, on_failure, at_once)
-        once = _once(key, "extract_all", *documents, ontology, options, name, on_failure, at_once)
+        once = Once.of(key, "extract_all", *documents, ontology, options, name, on_failure, at_once)
         return self.start_batch(batch, named=_models(options), once=once)
 
     def watch(self, given: str, *, after: int = 0) -> Iterator[Event]:
@@ -82,11 +81,6 @@ class LocalWorkspace(Workspace):
                     return
                 time.sleep(_LOOK_EVERY)
 
-    def export(self, given: str, wanted: Format = Format.JSON) -> bytes:
-        """Return what there is of a result, in a format."""
-        found = self.execution(given)
-        return export(self.result(found.id), wanted, self.ontology(str(found.input["ontology"])))
-
     def _plan(self, ontology: str, options: Options) -> Plan:
         settings = ExtractionSettings(strategy=options.strategy, on_missing=options.on_missing)
         choice = ModelChoice(options.model, options.base_url)
@@ -95,7 +89,3 @@ class LocalWorkspace(Workspace):
 
 def _models(options: Options) -> Models:
     return Models(priced=options.limits.cost_usd is not None)
-
-
-def _once(key: str | None, *asked: object) -> Once | None:
-    return None if key is None else Once.of(key, *asked)

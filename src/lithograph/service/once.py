@@ -32,9 +32,9 @@ class Once:
             raise UsageError(f"an idempotency key has 1 to {_LONGEST} characters, this one has {len(self.key)}")
 
     @classmethod
-    def of(cls, key: str, *asked: object) -> Self:
-        """Return what is started under a key when this is asked."""
-        return cls(key, hashlib.sha256(repr(asked).encode()).hexdigest())
+    def of(cls, key: str | None, *asked: object) -> Self | None:
+        """Return what is started under a key when this is asked; None where there is no key."""
+        return None if key is None else cls(key, hashlib.sha256(repr(asked).encode()).hexdigest())
 
 
 def started_under(connection: "Connection", organization_id: OrganizationId, once: Once) -> ExecutionId | None:

@@ -21,6 +21,7 @@ from lithograph.durable.queue import enqueue_unended
 from lithograph.durable.retention import Pruned, Retention
 from lithograph.durable.status import Status
 from lithograph.errors import UsageError
+from lithograph.graph.export.formats import Format, export
 from lithograph.ontology.model import Ontology
 from lithograph.resilience.budget import Limits
 from lithograph.service.control import Answer, Control, Sent, Wake
@@ -170,6 +171,13 @@ class Workspace:
         from lithograph.workflow.extraction import result_of_execution
 
         return result_of_execution(self.storage, self.organization_id, found.id)
+
+    def export(self, given: str, wanted: Format = Format.JSON) -> bytes:
+        """Return what there is of a result in a format, with the labels of its ontology; as CSV, the table of
+        relations.
+        """
+        found = self.execution(given)
+        return export(self.result(found.id), wanted, self.ontology(str(found.input["ontology"])))
 
     def start_extraction(
         self, document: Document, plan: "Plan", *, named: ExtractorNamed = rules_only, once: Once | None = None

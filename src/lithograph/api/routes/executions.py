@@ -12,7 +12,7 @@ from lithograph.api.wire.base import Id, Listing
 from lithograph.api.wire.executions import EXECUTION, BudgetAsked, Execution, ExecutionDetail, Sent, SignalAsked
 from lithograph.durable.executions import Execution as StoredExecution
 from lithograph.durable.status import Status
-from lithograph.graph.export.formats import Format, export
+from lithograph.graph.export.formats import Format
 from lithograph.resilience.budget import Limits
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"])
@@ -105,7 +105,7 @@ def get_result(
     found = workspace.execution(execution_id)
 
     def make() -> Response:
-        data = export(workspace.result(found.id), chosen, workspace.ontology(str(found.input["ontology"])))
+        data = workspace.export(found.id, chosen)
         name = f"{found.id}{chosen.extension}"
         said = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(data, headers=said, media_type=_CONTENT[chosen])

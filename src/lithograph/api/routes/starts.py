@@ -29,7 +29,7 @@ def start_extraction(caller: Writer, asked: ExtractionAsked, response: Response,
     document = caller.workspace.document(DocumentId(asked.document))
     named = caller.server.named(asked.max_cost_usd is not None)
     found = caller.workspace.start_extraction(
-        document, _plan(caller, asked), named=named, once=_once(once, "extraction", asked)
+        document, _plan(caller, asked), named=named, once=Once.of(once, "extraction", asked.model_dump_json())
     )
     return _started(caller, found, response)
 
@@ -40,7 +40,7 @@ def start_batch(caller: Writer, asked: BatchAsked, response: Response, once: ONC
     documents = [DocumentId(one) for one in asked.documents]
     batch = KeptBatch(documents, _plan(caller, asked), asked.name, asked.on_failure, asked.at_once)
     named = caller.server.named(asked.max_cost_usd is not None)
-    found = caller.workspace.start_batch(batch, named=named, once=_once(once, "batch", asked))
+    found = caller.workspace.start_batch(batch, named=named, once=Once.of(once, "batch", asked.model_dump_json()))
     return _started(caller, found, response)
 
 
@@ -59,10 +59,6 @@ def _plan(caller: Caller, asked: Asked) -> Plan:
     return Plan(
         ontology, ModelChoice(asked.model, asked.base_url), settings, Limits(asked.max_tokens, asked.max_cost_usd)
     )
-
-
-def _once(key: str | None, what: str, asked: Asked) -> Once | None:
-    return None if key is None else Once.of(key, what, asked.model_dump_json())
 
 
 def _started(caller: Caller, found: StoredExecution, response: Response) -> Execution:

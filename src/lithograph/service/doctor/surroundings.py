@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
-from importlib.resources import files
 
 import anyio
 
@@ -14,6 +13,7 @@ from lithograph.ontology.model import Ontology
 from lithograph.resilience.provider import ProviderLimits
 from lithograph.resilience.retry import RetryPolicy
 from lithograph.service.doctor.checks import Check, failed, ok, warning
+from lithograph.service.pages import built_pages
 from lithograph.telemetry.traces import wanted
 from lithograph.workflow.extractors import RULES, ModelChoice, RemoteExtractor
 
@@ -50,7 +50,7 @@ def _imported(name: str) -> bool:
 
 def pages() -> Iterator[Check]:
     """Yield whether the web pages are there that `litho serve` serves."""
-    if (files("lithograph") / "api" / "static" / "index.html").is_file():
+    if built_pages() is not None:
         yield ok("web pages", "they are built")
     else:
         yield warning("web pages", "they are not built, so that `litho serve` has the API only", "run `make web`")
