@@ -73,11 +73,10 @@ class File:
         self.folder = folder
 
     def raw(self, body: str, count: int) -> Measured:
-        """Begin, insert a row and commit, so many times."""
-        connection = sqlite3.connect(self.folder / "raw.db", isolation_level=None)
+        """Begin, insert a row and commit, so many times, in a new file, as the journal's is."""
+        connection = sqlite3.connect(self._new("raw"), isolation_level=None)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("DROP TABLE IF EXISTS raw")
         connection.execute("CREATE TABLE raw (name TEXT PRIMARY KEY, body TEXT)")
         with observed() as measured:
             for number in range(count):
@@ -90,7 +89,10 @@ class File:
     @contextmanager
     def database(self) -> Iterator[str]:
         """Give the URL of a new file."""
-        yield f"sqlite:///{self.folder}/journal-{random.getrandbits(64):x}.db"
+        yield f"sqlite:///{self._new('journal')}"
+
+    def _new(self, name: str) -> Path:
+        return self.folder / f"{name}-{random.getrandbits(64):x}.db"
 
     def asides(self, body: str, count: int) -> Iterator[tuple[str, str]]:  # noqa: ARG002  # a server tells more
         """Yield how long the disk takes to say that 4 KB more are safe, as a median."""

@@ -153,10 +153,10 @@ class JournaledActivities:
         Raises `ActivityError` when it failed for good, which is journaled too, and `FencedError` when the execution
         was lost to another worker.
         """
-        await anyio.lowlevel.checkpoint()  # a long journal that is read back must not keep everything else waiting
         key = input_hash(self._context, input)
         done = self._finished.get(name)
         if done is not None and done.input_hash == key:
+            await anyio.lowlevel.checkpoint()  # a long journal that is read back must not keep others waiting
             known: O = self._codec.decode(done.result)
             return known
         policy = self._overrides.get(name.partition("/")[0], self._retry)

@@ -6,7 +6,7 @@ the whole server until it is on the disk: their announcements follow, many in on
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lithograph.domain.ids import ExecutionId
-from lithograph.durable.group import CommitGroup, Verdict
+from lithograph.durable.group import CommitGroup, Verdict, nothing
 from lithograph.durable.writes import Write
 from lithograph.storage.open import Storage
 
@@ -60,9 +60,9 @@ class Announcing:
         self._pooled: PoolProxiedConnection | None = None
         self._thread = threading.Thread(target=self._work, name="announcements", daemon=True)
 
-    def __call__(self, writes: Sequence[Write]) -> Sequence[Verdict]:
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
         """Commit, and have it announced soon."""
-        verdicts = self._commit(writes)
+        verdicts = self._commit(writes, waiting)
         told = {about(write.owner.execution_id, Topic.EVENTS) for write in writes if write.events}
         if told:
             with self._changed:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lithograph.durable.attempt_postgres import Attempt, Known
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
-from lithograph.durable.group import Verdict
+from lithograph.durable.group import Verdict, nothing
 from lithograph.durable.writes import Write
 from lithograph.errors import StorageError
 from lithograph.storage.open import Storage
@@ -36,8 +36,9 @@ class PostgresCommit:
         self._pipeline: Pipeline | None = None
         self._known: Known = {}
 
-    def __call__(self, writes: Sequence[Write]) -> list[Verdict]:
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> list[Verdict]:
         """Commit `writes`, those of each organisation in one transaction; see `CommitGroup`."""
+        waiting()  # for the server, most of the time
         until = time.monotonic() + self._patience
         return self._each(writes, lambda write: write.owner.organization_id, until)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.domain.usage import Usage
@@ -16,8 +16,20 @@ UNKNOWN: Final = (-1, "", 0, 0, 0.0)
 Verdict = Exception | None
 """None for what is durable, `FencedError` for what was fenced off; any other error means that it was not written."""
 
-CommitGroup = Callable[[Sequence[Write]], Sequence[Verdict]]
-"""Commits a group and gives a verdict on each write; raises `StorageError` when nothing was committed."""
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+class CommitGroup(Protocol):
+    """Commits groups of writes, one at a time."""
+
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
+        """Commit a group and return a verdict on each write; raises `StorageError` when nothing was committed.
+
+        `waiting` may be called, more than once, when only others are waited for: the disk, or a lock.
+        """
+        ...
 
 
 @dataclass(slots=True)

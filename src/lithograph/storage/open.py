@@ -42,8 +42,8 @@ class Storage:
         self.engine = engine
         self.patience = patience
         """Seconds that `read` and `write` wait for a server that cannot be reached: a restart takes a few."""
-        self.writing: AbstractContextManager[object] = Lock() if dialect == "sqlite" else nullcontext()
-        """Held by whoever writes: in one process they queue up here, where SQLite would have them sleep and look."""
+        self.writing = Lock()
+        """Held by whoever writes to a file: in one process they queue up here; SQLite would have them sleep and look."""
         self.name = str(path) if path else make_url(url).render_as_string(hide_password=True)
         """What messages call it: the file, or the URL without its password."""
 
@@ -107,7 +107,7 @@ class Storage:
         On SQLite it holds the only write lock from the start, so that what it reads stays true until it commits. A
         server lets it see and write the rows of that organisation only. Raises `StorageError`.
         """
-        with self.translated(), self.writing, self._connected() as connection:
+        with self.translated(), self._alone(), self._connected() as connection:
             if self.dialect == "sqlite":
                 connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():
@@ -124,6 +124,9 @@ class Storage:
         """
         with self.translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def _alone(self) -> AbstractContextManager[object]:
+        return self.writing if self.dialect == "sqlite" else nullcontext()
 
     def _connected(self) -> Connection:
         """Return a connection on which nothing has been done, so that it makes no difference how often it was tried."""

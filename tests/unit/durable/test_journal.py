@@ -1,7 +1,8 @@
 import random
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio
 import anyio.lowlevel
@@ -26,7 +27,7 @@ from tests.journals import (
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import committing
-from lithograph.durable.group import CommitGroup, Verdict
+from lithograph.durable.group import CommitGroup, Verdict, nothing
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityRow, ActivityStatus, CacheRow, EventRow, Owner, Write
@@ -53,11 +54,11 @@ class Held:
         self.commit, self.groups = commit, list[list[Write]]()
         self.began, self.let = threading.Event(), threading.Event()
 
-    def __call__(self, writes: Sequence[Write]) -> Sequence[Verdict]:
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
         self.began.set()
         assert self.let.wait(10)
         self.groups.append(list(writes))
-        return self.commit(writes)
+        return self.commit(writes, waiting)
 
 
 async def test_many_concurrent_commits_are_all_durable_when_they_are_acknowledged(storage: Storage) -> None:
@@ -97,47 +98,81 @@ async def test_what_queues_up_during_a_transaction_is_the_next_one(storage: Stor
     assert [len(group) for group in held.groups] == [1, 20]
 
 
-async def turns_of_the_loop(count: int) -> None:
-    for _ in range(count):
-        await anyio.lowlevel.checkpoint()
-
-
 class Stepped:
-    """Commits for real, one group for every turn that it is given."""
+    """Commits for real: says that it has begun, and goes on when it is given a turn."""
 
     def __init__(self, commit: CommitGroup) -> None:
         self.commit, self.sizes = commit, list[int]()
         self.turns, self.began = threading.Semaphore(0), threading.Semaphore(0)
 
-    def __call__(self, writes: Sequence[Write]) -> Sequence[Verdict]:
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
         self.sizes.append(len(writes))
         self.began.release()
         assert self.turns.acquire(timeout=10)
-        return self.commit(writes)
+        return self.commit(writes, waiting)
+
+    async def next_has_begun(self) -> None:
+        await until(lambda: self.began.acquire(blocking=False))
 
 
-async def test_what_was_taken_before_the_loop_could_hand_it_over_does_not_end_the_writer(storage: Storage) -> None:
+@pytest.mark.parametrize("next_one", ["is written", "fails"])
+async def test_who_waits_is_answered_when_the_next_group_has_only_to_be_waited_for(
+    next_one: str, storage: Storage
+) -> None:
     owner = claimed(storage, CLOCK)
+    told: list[str] = []
+
+    async def commit(name: str) -> None:
+        with suppress(StorageError):
+            await writer.commit(result(owner, name))
+        told.append(name)
+
     with committing(storage, CLOCK) as commit_group:
-        stepped = Stepped(commit_group)
+
+        def waited_for(writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
+            if len(stepped.sizes) == 2 and next_one == "fails":
+                raise StorageError("the disk is full")
+            return commit_group(writes, waiting)
+
+        stepped = Stepped(waited_for)
         with JournalWriter(stepped) as writer, anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(writer.commit, result(owner, "first"))
-                await until(lambda: stepped.began.acquire(blocking=False))
-                tasks.start_soon(writer.commit, result(owner, "second"))
-                await turns_of_the_loop(5)  # it is handed over, to be written after the first
-                third = writer._put(result(owner, "third"))  # it is in the queue, and about to be handed over
+                tasks.start_soon(commit, "first")
+                await stepped.next_has_begun()
+                tasks.start_soon(commit, "second")
+                await anyio.wait_all_tasks_blocked()
                 stepped.turns.release()
-                assert stepped.began.acquire(timeout=10)  # the loop stands still until the writer has taken both
-                await turns_of_the_loop(5)  # the loop has looked, and found nothing, while both are written
+                await stepped.next_has_begun()
+                await anyio.wait_all_tasks_blocked()
+                assert told == []  # it is durable, and whoever waits for it would only be in the way
                 stepped.turns.release()
-                await third
-            thread, waiters = writer._thread, getattr(writer._changed, "_waiters")  # noqa: B009  # threading keeps it so
-            await until(lambda: bool(waiters) or not thread.is_alive())  # it has gone on as far as it goes
-            stepped.turns.release()
-            await writer.commit(result(owner, "fourth"))
-    assert stepped.sizes == [1, 2, 1]
-    assert count(storage, workflow_activity) == 4
+        assert told == ["first", "second"]
+    assert stepped.sizes == [1, 1]
+
+
+async def test_who_waits_for_the_last_group_is_answered_at_once(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group, on_loop=False) as writer:
+        for number in range(3):
+            with anyio.fail_after(10):
+                await writer.commit(result(owner, f"work/{number}"))
+
+
+async def test_while_somebody_else_writes_those_of_the_group_before_go_on(storage: Storage) -> None:
+    if storage.dialect != "sqlite":
+        pytest.skip("a server has no lock that writers of one process share")
+    owner = claimed(storage, CLOCK)
+    told: list[str] = []
+    with storage.writing:
+        committed = threading.Thread(target=lambda: commit_group([event(owner, "event")], lambda: told.append("waits")))
+        with committing(storage, CLOCK) as commit_group:
+            committed.start()
+            await until(lambda: told == ["waits"])
+            storage.writing.release()
+            committed.join()
+            storage.writing.acquire()
+    assert told == ["waits", "waits"]
+    assert kinds(storage, owner.execution_id) == ["execution.started", "event"]
 
 
 async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unharmed(storage: Storage) -> None:
@@ -252,10 +287,10 @@ async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on
 
     with committing(storage, CLOCK) as commit_group:
 
-        def once_broken(writes: Sequence[Write]) -> Sequence[Verdict]:
+        def once_broken(writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
             if failures and len(writes) > 1:
                 raise failures.pop()
-            return commit_group(writes)
+            return commit_group(writes, waiting)
 
         held = Held(once_broken)
         with JournalWriter(held) as writer:
