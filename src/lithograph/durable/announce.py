@@ -6,7 +6,7 @@ the whole server until it is on the disk: their announcements follow, many in on
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -15,7 +15,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lithograph.domain.ids import ExecutionId
-from lithograph.durable.group import CommitGroup, Verdict, nothing
 from lithograph.durable.writes import Write
 from lithograph.storage.open import Storage
 
@@ -50,25 +49,23 @@ def announce(connection: Connection, execution_id: ExecutionId, topic: Topic = T
 
 
 class Announcing:
-    """A `CommitGroup` that announces what was committed. A context manager with a thread of its own."""
+    """Announces what was committed, a little later. A context manager with a thread of its own."""
 
-    def __init__(self, storage: Storage, commit: CommitGroup) -> None:
-        self._storage, self._commit = storage, commit
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self._changed = threading.Condition()
         self._waiting: set[str] = set()
         self._ended = False
         self._pooled: PoolProxiedConnection | None = None
         self._thread = threading.Thread(target=self._work, name="announcements", daemon=True)
 
-    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
-        """Commit, and have it announced soon."""
-        verdicts = self._commit(writes, waiting)
+    def committed(self, writes: Sequence[Write]) -> None:
+        """Have the events of `writes` announced soon."""
         told = {about(write.owner.execution_id, Topic.EVENTS) for write in writes if write.events}
         if told:
             with self._changed:
                 self._waiting |= told
                 self._changed.notify()
-        return verdicts
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,25 +1,28 @@
 """One transaction of a group commit on PostgreSQL: its statements, and how it is committed once.
 
-The rows of the executions are locked and looked at, then everything is written and committed: twice to the server and
-back. Where this process committed the last group of all of them, it knows how their rows are, and once is enough: the
-writes are sent along with a statement that fails if the rows are not so.
+What this process does not know of the executions' rows, because somebody else wrote them last, it reads. Then
+everything is sent in one message, which is one transaction, with a statement that fails unless the rows are still so:
+no row is locked while the server waits for this process.
 
 A commit whose answer was lost is told by the number of the last event: only the owner of an execution gives its events
-numbers. One that reaches the server later, when it has been done again, finds the rows not as it knew them.
+numbers. One that reaches the server later, when it has been done again, finds the rows not as it knew them; what it has
+without an event may be written twice, but for what was spent, which is compared too.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from lithograph.domain.ids import ExecutionId
+from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.crashpoints import Moment, Transaction, reached
 from lithograph.durable.group import UNKNOWN, Group, State, spending
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Write
-from lithograph.errors import FencedError
+from lithograph.errors import FencedError, StorageError
+from lithograph.storage.arrays import documents, floats, integers, texts
 from lithograph.storage.columns import without_nul
 from lithograph.storage.pipeline import Pipeline
+from lithograph.storage.steps import Steps
 from lithograph.storage.tenancy import ACT_BRIEFLY_FOR, ACT_FOR
 
 Known = dict[ExecutionId, tuple[int, str, int, int, float]]
@@ -28,46 +31,47 @@ Known = dict[ExecutionId, tuple[int, str, int, int, float]]
 _MOST_KNOWN: Final = 10_000
 """Executions that a process remembers, at most."""
 
-# Rows are locked in the order of their ids, so that two groups never wait for each other.
 _STATES: Final = """
-SELECT id, epoch, status, last_seq, spent_tokens, spent_cost_usd FROM workflow_execution
-WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
-"""
-# Fails (with `_WRONG`) unless every row is as this process left it, so that the writes can be sent along.
-_AS_KNOWN: Final = """
-SELECT 1 / (count(*) = cardinality($1::text[]))::integer FROM (
-    SELECT FROM workflow_execution e
-    JOIN unnest($1::text[], $2::bigint[], $3::bigint[]) AS known (id, epoch, seq)
-        ON e.id = known.id AND e.epoch = known.epoch AND e.last_seq = known.seq
-    WHERE e.status = 'running' ORDER BY e.id FOR NO KEY UPDATE OF e) AS mine
+SELECT id, epoch, status, last_seq, spent_tokens, spent_cost_usd FROM workflow_execution WHERE id = ANY($1)
 """
 _WRONG: Final = "22012"
 _ACTIVITIES: Final = """
 INSERT INTO workflow_activity (organization_id, execution_id, activity_name, status, input_hash, result, error, attempt,
                                usage, epoch, started_at, completed_at, duration_ms)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::integer[],
-                     $9::jsonb[], $10::bigint[], $11::timestamptz[], $12::timestamptz[], $13::double precision[])
+SELECT $1, execution_id, activity_name, status, input_hash, result, error, attempt, usage, epoch,
+       started_at::timestamptz, completed_at::timestamptz, duration_ms
+FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::bigint[], $9::jsonb[],
+            $10::bigint[], $11::text[], $12::text[], $13::double precision[])
+    AS new (execution_id, activity_name, status, input_hash, result, error, attempt, usage, epoch, started_at,
+            completed_at, duration_ms)
 ON CONFLICT (execution_id, activity_name) DO UPDATE
 SET status = excluded.status, input_hash = excluded.input_hash, result = excluded.result, error = excluded.error,
     attempt = excluded.attempt, usage = excluded.usage, epoch = excluded.epoch, started_at = excluded.started_at,
     completed_at = excluded.completed_at, duration_ms = excluded.duration_ms
 """
 _EVENTS: Final = """
-INSERT INTO workflow_event (organization_id, execution_id, seq, type, payload, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::jsonb[], $6::timestamptz[])
+INSERT INTO workflow_event (organization_id, created_at, execution_id, seq, type, payload)
+SELECT $1, $2::timestamptz, * FROM unnest($3::text[], $4::bigint[], $5::text[], $6::jsonb[])
 """
 _CACHED: Final = """
-INSERT INTO response_cache (organization_id, key, response, created_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::timestamptz[]) ON CONFLICT DO NOTHING
+INSERT INTO response_cache (organization_id, created_at, key, response)
+SELECT $1, $2::timestamptz, * FROM unnest($3::text[], $4::jsonb[]) ON CONFLICT DO NOTHING
 """
+# Fails (with `_WRONG`) unless every row is as this process knows it.
 _TOUCH: Final = """
-UPDATE workflow_execution
-SET last_seq = new.seq, last_activity_name = coalesce(new.activity, last_activity_name), updated_at = new.at,
-    lease_expires_at = coalesce(new.lease, lease_expires_at),
-    spent_tokens = coalesce(new.tokens, spent_tokens), spent_cost_usd = coalesce(new.cost, spent_cost_usd)
-FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::double precision[],
-            $7::text[]) AS new (seq, activity, at, lease, tokens, cost, id)
-WHERE workflow_execution.id = new.id
+WITH touched AS (
+    UPDATE workflow_execution
+    SET last_seq = new.seq, updated_at = $1::timestamptz,
+        last_activity_name = coalesce(new.activity, last_activity_name),
+        lease_expires_at = coalesce(new.lease::timestamptz, lease_expires_at),
+        spent_tokens = coalesce(new.tokens, spent_tokens), spent_cost_usd = coalesce(new.cost, spent_cost_usd)
+    FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+                $9::bigint[], $10::double precision[])
+        AS new (id, epoch, had_seq, had_tokens, seq, activity, lease, tokens, cost)
+    WHERE workflow_execution.id = new.id AND workflow_execution.epoch = new.epoch AND status = 'running'
+        AND last_seq = new.had_seq AND spent_tokens = new.had_tokens
+    RETURNING 1)
+SELECT 1 / (count(*) = cardinality($2::text[]))::integer FROM touched
 """
 # Each process adds to a row of its own, more or less, so that none waits for another.
 _SPEND: Final = """
@@ -77,8 +81,17 @@ SET tokens = spending.tokens + excluded.tokens, cost_usd = spending.cost_usd + e
 """
 _SLOT: Final = secrets.randbelow(64)
 
+_ACTIVITY_TYPES: Final = (
+    texts, texts, texts, texts, documents, texts, integers, documents, integers, texts, texts, floats
+)  # fmt: skip
+_EVENT_TYPES: Final = (texts, integers, texts, documents)
+_TOUCH_TYPES: Final = (texts, integers, integers, integers, integers, texts, texts, integers, floats)
+
 _RESULT, _USAGE, _PAYLOAD, _RESPONSE = 5, 8, 4, 2
 """Where the JSON stands in the rows of a group."""
+
+_TRIES: Final = 10
+"""How often a group is sent, at most, when each time somebody was quicker to change a row of it."""
 
 _CAN_BE_BRIEF: Final = 170000
 """The first version of the server that ends transactions which take too long."""
@@ -90,107 +103,123 @@ class Attempt:
     def __init__(self, writes: Sequence[Write], known: Known) -> None:
         self._organization_id, self._writes, self._known = writes[0].owner.organization_id, writes, known
         self._ids = sorted({write.owner.execution_id for write in writes})
+        self._seen: set[ExecutionId] = set()
+        """Whose rows were read by this attempt; of the others it is only known how this process left them."""
         self._left: dict[ExecutionId, tuple[int, int]] = {}
         """What a commit that was begun leaves where it writes events: the epoch and the last number."""
+        self._lost = False
+        """Whether one was begun and its answer did not come."""
         self._verdicts: list[FencedError | None] = []
 
-    def run(self, pipeline: Pipeline, now: str) -> Sequence[FencedError | None]:
+    def run(self, pipeline: Pipeline, now: str) -> Steps[Sequence[FencedError | None]]:
         """Commit through a connection, or find that it was committed through the one before."""
         try:
-            group = self._as_known(pipeline, now) or self._as_found(pipeline, now)
+            for _ in range(_TRIES):
+                yield from self._see(pipeline)
+                if self._lost and any(self._is_left(one) for one in self._ids):
+                    return self._verdicts
+                if (yield from self._commit(pipeline, now)):
+                    return self._verdicts
+                self._forget()
         except BaseException:
+            self._lost = bool(self._left)
             self._forget()
             raise
-        if group is not None:
-            self._remember(group)
-        return self._verdicts
+        raise StorageError("others change the same executions all the time; run the same command again")
 
-    def _as_known(self, pipeline: Pipeline, now: str) -> Group | None:
-        """Return what was committed, if the rows were as this process knows them."""
-        if not all(one in self._known for one in self._ids):
-            return None
+    def _see(self, pipeline: Pipeline) -> Steps[None]:
+        """Read the rows of which this process does not know how it left them."""
+        unknown = [one for one in self._ids if one not in self._known]
+        if unknown:
+            self._act(pipeline)
+            pipeline.send(_STATES, texts(unknown))
+            rows = (yield from pipeline.syncing())[-1]
+            found = {ExecutionId(str(row[0])): _state(row) for row in rows}
+            self._remember({one: found.get(one, UNKNOWN) for one in unknown})
+            self._seen.update(unknown)
+
+    def _commit(self, pipeline: Pipeline, now: str) -> Steps[bool]:
+        """Commit, and return whether the rows were as they were known to be; otherwise nothing is written."""
         group = Group(now)
         for one in self._ids:
             group.saw(one, *self._known[one])
-        verdicts = [group.add(write) for write in self._writes]
-        if not all(state.seq > self._known[one][2] for one, state in group.states.items()):
-            return None  # without an event, a commit that was lost would leave no trace
-        self._begin(pipeline)
-        rows = [(one, *(self._known[one][place] for place in (0, 2))) for one in self._ids]
-        pipeline.send(_AS_KNOWN, *_arrays(rows))
-        try:
-            self._commit(pipeline, group, verdicts)
-        except Exception as error:
-            if getattr(error, "sqlstate", None) != _WRONG:
-                raise
-            self._left.clear()
-            self._forget()
-            pipeline.send("ROLLBACK")
-            pipeline.sync()
-            return None
-        return group
-
-    def _as_found(self, pipeline: Pipeline, now: str) -> Group | None:
-        """Return what was committed; None when an earlier attempt turns out to have committed it."""
-        self._begin(pipeline)
-        pipeline.send(_STATES, _array(self._ids))
-        found = {ExecutionId(str(row[0])): _state(row) for row in pipeline.sync()[-1]}
-        if any(self._is_left(one, row[0], row[2]) for one, row in found.items()):
-            pipeline.send("ROLLBACK")
-            pipeline.sync()
-            return None
-        group = Group(now)
-        for one in self._ids:
-            group.saw(one, *found.get(one, UNKNOWN))
-        self._commit(pipeline, group, [group.add(write) for write in self._writes])
-        return group
-
-    def _is_left(self, execution_id: ExecutionId, epoch: int, seq: int) -> bool:
-        left = self._left.get(execution_id)
-        return left is not None and left[0] == epoch and left[1] <= seq
-
-    def _begin(self, pipeline: Pipeline) -> None:
-        pipeline.send("BEGIN ISOLATION LEVEL READ COMMITTED")
-        brief = pipeline.server_version >= _CAN_BE_BRIEF
-        pipeline.send(ACT_BRIEFLY_FOR if brief else ACT_FOR, self._organization_id)
-
-    def _commit(self, pipeline: Pipeline, group: Group, verdicts: list[FencedError | None]) -> None:
-        self._verdicts = verdicts
-        _send(pipeline, group)
+        self._verdicts = [group.add(write) for write in self._writes]
+        fenced = {w.owner.execution_id for w, verdict in zip(self._writes, self._verdicts, strict=True) if verdict}
+        if not fenced <= self._seen:
+            return False  # it may have been claimed again
+        self._act(pipeline)
+        _send(pipeline, self._organization_id, group)
         reached(Transaction.JOURNAL, Moment.INSIDE)
         numbered = {event[1] for event in group.events}
         self._left = {one: (group.states[one].epoch, group.states[one].seq) for one in numbered}
-        pipeline.send("COMMIT")
-        pipeline.sync()
+        try:
+            yield from pipeline.syncing()
+        except Exception as error:
+            if getattr(error, "sqlstate", None) != _WRONG:
+                raise
+            return False
+        self._remember({one: _known(state) for one, state in group.states.items() if state.running})
+        return True
 
-    def _remember(self, group: Group) -> None:
+    def _is_left(self, execution_id: ExecutionId) -> bool:
+        epoch, _, seq, _, _ = self._known[execution_id]
+        left = self._left.get(execution_id)
+        return left is not None and left[0] == epoch and left[1] <= seq
+
+    def _act(self, pipeline: Pipeline) -> None:
+        brief = pipeline.server_version >= _CAN_BE_BRIEF
+        pipeline.send(ACT_BRIEFLY_FOR if brief else ACT_FOR, self._organization_id)
+
+    def _remember(self, known: Known) -> None:
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
-        self._known.update({one: _known(state) for one, state in group.states.items() if state.running})
+        self._known.update(known)
 
     def _forget(self) -> None:
         for one in self._ids:
             self._known.pop(one, None)
+        self._seen.clear()
 
 
-def _send(pipeline: Pipeline, group: Group) -> None:
+def _send(pipeline: Pipeline, organization_id: OrganizationId, group: Group) -> None:
+    _send_touched(pipeline, group)
     # A statement may not write a row twice: of what a group says of one activity, the last counts.
     activities = {(row[1], row[2]): _plain(row, _RESULT, _USAGE) for row in group.activities}
-    touched = [
-        (state.seq, state.last_activity, group.now, state.lease_until, *spending(state.spent), one)
+    if activities:
+        _, *columns = zip(*activities.values(), strict=True)
+        pipeline.send(_ACTIVITIES, organization_id, *_arrays(_ACTIVITY_TYPES, columns))
+    if group.events:
+        _, executions, numbers, kinds, payloads, _ = zip(*[_plain(row, _PAYLOAD) for row in group.events], strict=True)
+        columns = [executions, numbers, kinds, payloads]
+        pipeline.send(_EVENTS, organization_id, group.now, *_arrays(_EVENT_TYPES, columns))
+    if group.cached:
+        _, keys, responses, _ = zip(*[_plain(row, _RESPONSE) for row in group.cached], strict=True)
+        pipeline.send(_CACHED, organization_id, group.now, texts(keys), documents(responses))
+    for _, tokens, cost in group.spendings():
+        pipeline.send(_SPEND, organization_id, str(_SLOT), str(tokens), repr(cost))
+
+
+def _send_touched(pipeline: Pipeline, group: Group) -> None:
+    rows = [
+        (
+            one,
+            state.epoch,
+            state.had_seq,
+            state.had_spent[0],
+            state.seq,
+            state.last_activity,
+            state.lease_until,
+            *spending(state.spent),
+        )
         for one, state in group.states.items()
         if state.touched
     ]
-    for statement, rows in (
-        (_ACTIVITIES, list(activities.values())),
-        (_EVENTS, [_plain(row, _PAYLOAD) for row in group.events]),
-        (_CACHED, [_plain(row, _RESPONSE) for row in group.cached]),
-        (_TOUCH, touched),
-    ):
-        if rows:
-            pipeline.send(statement, *_arrays(rows))
-    for organization_id, tokens, cost in group.spendings():
-        pipeline.send(_SPEND, organization_id, str(_SLOT), str(tokens), repr(cost))
+    if rows:
+        pipeline.send(_TOUCH, group.now, *_arrays(_TOUCH_TYPES, zip(*rows, strict=True)))
+
+
+def _arrays(types: Iterable[Callable[[Iterable[Any]], bytes]], columns: Iterable[Iterable[Any]]) -> Iterable[bytes]:
+    return [as_array(column) for as_array, column in zip(types, columns, strict=True)]
 
 
 def _state(row: Sequence[str | None]) -> tuple[int, str, int, int, float]:
@@ -201,21 +230,6 @@ def _state(row: Sequence[str | None]) -> tuple[int, str, int, int, float]:
 def _known(state: State) -> tuple[int, str, int, int, float]:
     tokens, cost = state.had_spent if state.spent is None else (state.spent.tokens, state.spent.cost_usd)
     return state.epoch, Status.RUNNING, state.seq, tokens, cost
-
-
-def _arrays(rows: Iterable[tuple[object, ...]]) -> Iterable[str]:
-    """Return rows, column by column, as the server reads arrays."""
-    return map(_array, zip(*rows, strict=True))
-
-
-def _array(values: Iterable[object]) -> str:
-    return "{" + ",".join(map(_element, values)) + "}"
-
-
-def _element(value: object) -> str:
-    if value is None:
-        return "NULL"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _plain(row: tuple[Any, ...], *places: int) -> tuple[Any, ...]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from lithograph.durable.announce import Announcing
 from lithograph.durable.clock import Clock
 from lithograph.durable.group import CommitGroup
 from lithograph.durable.journal import JournalWriter
@@ -27,14 +26,20 @@ def committing(storage: Storage, clock: Clock) -> Iterator[CommitGroup]:
 
 @contextmanager
 def journal(storage: Storage, clock: Clock) -> Iterator[JournalWriter]:
-    """Give a writer that ends with this. To be entered on the loop that uses it.
+    """Give a writer that ends with this. To be entered on the loop that uses it."""
+    if storage.dialect == "sqlite":
+        from lithograph.durable.journal_thread import ThreadJournal
 
-    On a file it may commit on the loop while the disk is quick; a server may be away for a while.
-    """
-    with committing(storage, clock) as commit:
-        if storage.dialect == "sqlite":
-            with JournalWriter(commit) as writer:
-                yield writer
-            return
-        with Announcing(storage, commit) as announced, JournalWriter(announced, on_loop=False) as writer:
+        with committing(storage, clock) as commit, ThreadJournal(commit) as writer:
             yield writer
+        return
+    from lithograph.durable.announce import Announcing
+    from lithograph.durable.commit_postgres import PostgresCommit
+    from lithograph.durable.journal_loop import LoopJournal
+
+    with (
+        closing(PostgresCommit(storage, clock)) as stepped,
+        Announcing(storage) as announcing,
+        LoopJournal(stepped, announcing.committed) as elsewhere,
+    ):
+        yield elsewhere

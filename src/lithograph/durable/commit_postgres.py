@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from lithograph.durable.writes import Write
 from lithograph.errors import StorageError
 from lithograph.storage.open import Storage
 from lithograph.storage.pipeline import Pipeline
+from lithograph.storage.steps import Steps, finished
 
 if TYPE_CHECKING:
     from sqlalchemy import PoolProxiedConnection
@@ -36,45 +38,53 @@ class PostgresCommit:
         self._pipeline: Pipeline | None = None
         self._known: Known = {}
 
-    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> list[Verdict]:
+    def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
         """Commit `writes`, those of each organisation in one transaction; see `CommitGroup`."""
         waiting()  # for the server, most of the time
-        until = time.monotonic() + self._patience
-        return self._each(writes, lambda write: write.owner.organization_id, until)
+        return finished(self.steps(writes))
 
-    def _each(self, writes: Sequence[Write], part: Callable[[Write], str], until: float) -> list[Verdict]:
+    def steps(self, writes: Sequence[Write]) -> Steps[Sequence[Verdict]]:
+        """Do so in steps, so that a loop can do something else while the server works."""
+        until = time.monotonic() + self._patience
+        return (yield from self._each(writes, lambda write: write.owner.organization_id, until))
+
+    def _each(self, writes: Sequence[Write], part: Callable[[Write], str], until: float) -> Steps[list[Verdict]]:
         """Commit what belongs together, one part after the other, and return the verdicts in the order of `writes`."""
         verdicts: list[Verdict] = [None] * len(writes)
         for mine in dict.fromkeys(map(part, writes)):
             places = [place for place, write in enumerate(writes) if part(write) == mine]
-            for place, verdict in zip(places, self._commit([writes[place] for place in places], until), strict=True):
+            found = yield from self._commit([writes[place] for place in places], until)
+            for place, verdict in zip(places, found, strict=True):
                 verdicts[place] = verdict
         return verdicts
 
-    def _commit(self, writes: Sequence[Write], until: float) -> Sequence[Verdict]:
+    def _commit(self, writes: Sequence[Write], until: float) -> Steps[Sequence[Verdict]]:
         """Commit writes of one organisation; what keeps them from it is nobody else's affair."""
         reached(Transaction.JOURNAL, Moment.BEFORE)
         try:
             with self._storage.translated():
-                verdicts = self._persist(Attempt(writes, self._known), until)
+                verdicts = yield from self._persist(Attempt(writes, self._known), until)
         except StorageError as error:
             return [error] * len(writes)
         except Exception as error:
             if len({write.owner.execution_id for write in writes}) == 1:
                 return [error] * len(writes)
             # The server takes some of it never: that is one execution's, and must not cost the others what is theirs.
-            return self._each(writes, lambda write: write.owner.execution_id, until)
+            return (yield from self._each(writes, lambda write: write.owner.execution_id, until))
         reached(Transaction.JOURNAL, Moment.AFTER)
         return verdicts
 
-    def _persist(self, attempt: Attempt, until: float) -> Sequence[Verdict]:
+    def _persist(self, attempt: Attempt, until: float) -> Steps[Sequence[Verdict]]:
         """Try until it is committed, or cannot be; a connection that was lost is made anew at once, then now and then.
 
         Once it is known that the server cannot be reached, whoever comes after that tries it only once.
         """
         for wait in chain([0.0], repeat(_AGAIN)):
             try:
-                return attempt.run(self._connected(), timestamp(self._clock.now()))
+                if self._pipeline is None:
+                    yield self._connect
+                assert self._pipeline is not None  # noqa: S101  # it is connected, or that has failed
+                return (yield from attempt.run(self._pipeline, timestamp(self._clock.now())))
             except Exception as error:
                 self.close()
                 if not _passes(error) or time.monotonic() > until:
@@ -82,15 +92,15 @@ class PostgresCommit:
             except BaseException:
                 self.close()
                 raise
-            time.sleep(wait)
+            yield partial(time.sleep, wait)
         raise AssertionError("it is tried without end")
 
-    def _connected(self) -> Pipeline:
-        if self._pipeline is None:
-            self._pooled = self._storage.engine.raw_connection()
-            driver: Any = self._pooled.driver_connection
-            self._pipeline = Pipeline(driver)
-        return self._pipeline
+    def _connect(self) -> None:
+        self._pooled = self._storage.engine.raw_connection()
+        driver: Any = self._pooled.driver_connection
+        self._pipeline = Pipeline(driver)
+        self._pipeline.send("SET default_transaction_isolation TO 'read committed'")
+        self._pipeline.sync()
 
     def close(self) -> None:
         """Close the connection. It may be used again afterwards, and makes another."""

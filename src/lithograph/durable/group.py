@@ -39,6 +39,7 @@ class State:
     epoch: int
     running: bool
     seq: int
+    had_seq: int
     had_spent: tuple[int, float]
     last_activity: str | None = None
     lease_until: str | None = None
@@ -59,7 +60,7 @@ class Group:
 
     def saw(self, execution_id: ExecutionId, epoch: int, status: str, seq: int, tokens: int, cost_usd: float) -> None:
         """Take note of an execution's row, as the transaction has it."""
-        self.states[execution_id] = State(epoch, status == Status.RUNNING, seq, (tokens, cost_usd))
+        self.states[execution_id] = State(epoch, status == Status.RUNNING, seq, seq, (tokens, cost_usd))
 
     def add(self, write: Write) -> FencedError | None:
         """Add the rows of a write, or return why there are none; `saw` was told of its execution."""

@@ -43,7 +43,7 @@ class Storage:
         self.patience = patience
         """Seconds that `read` and `write` wait for a server that cannot be reached: a restart takes a few."""
         self.writing = Lock()
-        """Held by whoever writes to a file: in one process they queue up here; SQLite would have them sleep and look."""
+        """Held by who writes to a file: in one process they queue up here, where SQLite has them sleep and look."""
         self.name = str(path) if path else make_url(url).render_as_string(hide_password=True)
         """What messages call it: the file, or the URL without its password."""
 

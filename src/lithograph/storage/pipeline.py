@@ -3,24 +3,26 @@
 The driver's own pipeline does the same for some five times as much work of this process.
 """
 
-import select
 from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from lithograph.storage.steps import Steps, Wait, finished
 
 if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.pq.abc import PGresult
 
-_READ: Final = select.POLLIN
-_READ_OR_WRITE: Final = select.POLLIN | select.POLLOUT
+_TEXT, _BINARY = 0, 1
+
+Rows = Sequence[Sequence[str | None]]
 
 
 class Pipeline:
     """Takes a connection for good: nothing else may be done with it. Used by one thread at a time.
 
-    A statement names its parameters `$1`, `$2`, ... All are sent as text, and a NUL, which the server cannot hold, as a
-    replacement character.
+    A statement names its parameters `$1`, `$2`, ... A text is sent as it is, but for a NUL, which the server cannot
+    hold, and which becomes a replacement character; bytes are what the type has as its binary format.
     """
 
     def __init__(self, connection: "Connection") -> None:
@@ -31,7 +33,6 @@ class Pipeline:
         self._unsure: list[str] = []
         """Statements that were prepared since the last `sync`: not, where one before them failed."""
         self._sent = 0
-        self._poll = select.poll()
         self._driver.enter_pipeline_mode()
 
     @property
@@ -39,7 +40,7 @@ class Pipeline:
         """The server's version, as 170004 for 17.4."""
         return self._driver.server_version
 
-    def send(self, statement: str, *parameters: str | None) -> None:
+    def send(self, statement: str, *parameters: str | bytes | None) -> None:
         """Queue a statement; whether it succeeds is told by `sync`."""
         name = self._names.get(statement)
         if name is None:
@@ -47,23 +48,32 @@ class Pipeline:
             self._unsure.append(statement)
             self._driver.send_prepare(name, statement.encode())
             self._sent += 1
-        self._driver.send_query_prepared(name, [_encoded(parameter) for parameter in parameters])
+        formats = [_BINARY if isinstance(parameter, bytes) else _TEXT for parameter in parameters]
+        self._driver.send_query_prepared(name, [_encoded(parameter) for parameter in parameters], formats)
         self._sent += 1
 
-    def sync(self) -> Sequence[Sequence[Sequence[str | None]]]:
-        """Return the rows that each statement since the last `sync` gave, when all of them are done.
+    def sync(self) -> Sequence[Rows]:
+        """Do what `syncing` does, standing still meanwhile."""
+        return finished(self.syncing())
 
-        Raises `psycopg.Error` for the first that failed, after which no other was done, or when the connection is lost.
+    def syncing(self) -> Steps[Sequence[Rows]]:
+        """Return the rows that each statement since the last time gave, when all of them are done.
+
+        They are one transaction, where they do not begin and commit one themselves. Raises `psycopg.Error` for the
+        first that failed, after which no other was done, or when the connection is lost.
         """
         from psycopg.errors import error_from_result
         from psycopg.pq import ExecStatus
 
         self._driver.pipeline_sync()
         while self._driver.flush():
-            self._wait(_READ_OR_WRITE)
+            yield Wait(self._driver.socket, writing=True)
             self._driver.consume_input()
-        results, self._sent = [self._result() for _ in range(self._sent)], 0
-        self._result()  # of the synchronisation itself
+        results = []
+        while self._sent:
+            results.append((yield from self._result()))
+            self._sent -= 1
+        yield from self._result()  # of the synchronisation itself
         unsure, self._unsure = self._unsure, []
         for result in results:
             if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
@@ -72,27 +82,23 @@ class Pipeline:
                 raise error_from_result(result, encoding="utf-8")
         return [_rows(result) for result in results]
 
-    def _result(self) -> "PGresult":
+    def _result(self) -> "Steps[PGresult]":
         while True:
             while self._driver.is_busy():
-                self._wait(_READ)
+                yield Wait(self._driver.socket)
                 self._driver.consume_input()
             result = self._driver.get_result()
             if result is not None:  # nothing comes between two statements
                 return result
 
-    def _wait(self, events: int) -> None:
-        self._poll.register(self._driver.socket, events)
-        self._poll.poll()
 
-
-def _encoded(value: str | None) -> bytes | None:
-    if value is None:
-        return None
+def _encoded(value: str | bytes | None) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
     return (value.replace("\0", "\ufffd") if "\0" in value else value).encode()
 
 
-def _rows(result: "PGresult") -> Sequence[Sequence[str | None]]:
+def _rows(result: "PGresult") -> Rows:
     columns = range(result.nfields)
     return [
         [None if (value := result.get_value(row, column)) is None else value.decode() for column in columns]

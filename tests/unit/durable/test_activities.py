@@ -11,7 +11,7 @@ from tests.journals import PlainCodec, SetClock, activities, claimed, events, ki
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.activities import Finished, Gate, JournaledActivities, current_activity, input_hash
 from lithograph.durable.commit import committing
-from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.durable.writes import Owner
 from lithograph.errors import (
     ActivityError,
@@ -52,7 +52,7 @@ async def journaled(
     overrides: Mapping[str, RetryPolicy] | None = None,
     seed: int = 0,
 ) -> AsyncIterator[JournaledActivities]:
-    with committing(storage, clock) as commit, JournalWriter(commit) as writer:
+    with committing(storage, clock) as commit, ThreadJournal(commit) as writer:
         yield JournaledActivities(
             owner=owner,
             writer=writer,

@@ -39,12 +39,14 @@ def test_what_was_committed_is_announced_again_when_the_server_is_back(url: str)
         with psycopg.connect(url, autocommit=True) as listening:
             listening.execute(f"LISTEN {CHANNEL}")
             straight = PostgresCommit(near, CLOCK)
-            with Announcing(far, straight) as announced:
+            with Announcing(far) as announcing:
                 wire.away = 1
                 wire.cut()
-                assert announced([event(owner)]) == [None]  # it is committed, and nobody hears of it
+                assert straight([event(owner)]) == [None]  # it is committed, and nobody hears of it
+                announcing.committed([event(owner)])
                 wait_for_refusal(wire)
-                assert announced([event(owner)]) == [None]
+                assert straight([event(owner)]) == [None]
+                announcing.committed([event(owner)])
                 assert told(listening) == {about(owner.execution_id, Topic.EVENTS)}
             straight.close()
 

@@ -15,7 +15,7 @@ from tests.journals import ORGANIZATION, SetClock, claimed, new
 from lithograph.domain.ids import OrganizationId
 from lithograph.durable.cache import StoredResponses
 from lithograph.durable.commit import committing
-from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.errors import StorageError
 from lithograph.storage.open import Storage
 
@@ -28,7 +28,7 @@ OTHER = OrganizationId("other")
 async def responses(storage: Storage, organization_id: OrganizationId = ORGANIZATION) -> AsyncIterator[StoredResponses]:
     """Give a cache; what is put is there when this has ended."""
     owner = claimed(storage, CLOCK, new(f"execution {next(NUMBERS)}", organization_id))
-    with committing(storage, CLOCK) as commit, JournalWriter(commit) as writer:
+    with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
         yield StoredResponses(storage, writer, owner)
 
 

@@ -29,6 +29,7 @@ from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import committing
 from lithograph.durable.group import CommitGroup, Verdict, nothing
 from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityRow, ActivityStatus, CacheRow, EventRow, Owner, Write
 from lithograph.errors import FencedError, StorageError
@@ -71,7 +72,7 @@ async def test_many_concurrent_commits_are_all_durable_when_they_are_acknowledge
         with storage.read(ORGANIZATION) as connection:
             found.extend(connection.execute(select(name).where(name == f"work/{number}")).scalars())
 
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
         async with anyio.create_task_group() as tasks:
             for number in range(500):
                 tasks.start_soon(commit, writer, number)
@@ -87,7 +88,7 @@ async def test_what_queues_up_during_a_transaction_is_the_next_one(storage: Stor
     owner = claimed(storage, CLOCK)
     with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
-        with JournalWriter(held) as writer:
+        with ThreadJournal(held) as writer:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.commit, result(owner, "first"))
                 await until(held.began.is_set)
@@ -135,7 +136,7 @@ async def test_who_waits_is_answered_when_the_next_group_has_only_to_be_waited_f
             return commit_group(writes, waiting)
 
         stepped = Stepped(waited_for)
-        with JournalWriter(stepped) as writer, anyio.fail_after(10):
+        with ThreadJournal(stepped) as writer, anyio.fail_after(10):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(commit, "first")
                 await stepped.next_has_begun()
@@ -152,7 +153,7 @@ async def test_who_waits_is_answered_when_the_next_group_has_only_to_be_waited_f
 
 async def test_who_waits_for_the_last_group_is_answered_at_once(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group, on_loop=False) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group, on_loop=False) as writer:
         for number in range(3):
             with anyio.fail_after(10):
                 await writer.commit(result(owner, f"work/{number}"))
@@ -191,7 +192,7 @@ async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unhar
 
     with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
-        with JournalWriter(held) as writer:
+        with ThreadJournal(held) as writer:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(writer.commit, event(mine, "first"))
                 await until(held.began.is_set)
@@ -209,7 +210,7 @@ async def test_a_stale_epoch_is_fenced_off_and_the_others_of_its_group_are_unhar
 
 async def test_a_mark_rides_along_and_the_later_one_takes_its_place(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
         writer.later("mark", event(owner, "mark.old"))
         writer.later("mark", event(owner, "mark.new"))
         assert kinds(storage, owner.execution_id) == ["execution.started"]
@@ -222,7 +223,7 @@ async def test_the_mark_of_an_activity_is_forgotten_when_its_result_comes_first(
     with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
         held.let.set()
-        with JournalWriter(held) as writer:
+        with ThreadJournal(held) as writer:
             for name in ("quick", "slow"):
                 writer.later(name, result(owner, name, ActivityStatus.RUNNING))
             await writer.commit(result(owner, "quick"))
@@ -234,7 +235,7 @@ async def test_everything_is_written_in_the_order_in_which_it_came(storage: Stor
     owner = claimed(storage, CLOCK)
     chance = random.Random(1)
     told = [f"told.{number:03}" for number in range(200)]
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
         async with anyio.create_task_group() as tasks:
             for kind in told:
                 if chance.random() < 0.5:
@@ -255,7 +256,7 @@ async def test_a_flush_returns_after_the_transaction_that_was_under_way(storage:
 
     with committing(storage, CLOCK) as commit_group:
         held = Held(commit_group)
-        with JournalWriter(held) as writer:
+        with ThreadJournal(held) as writer:
             async with anyio.create_task_group() as tasks:
                 writer.later("mark", event(owner, "mark"))
                 tasks.start_soon(writer.commit, event(owner, "first"))
@@ -269,7 +270,7 @@ async def test_a_flush_returns_after_the_transaction_that_was_under_way(storage:
 
 async def test_answers_that_were_paid_for_are_kept_at_the_end(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
         writer.later("cache/1", Write(owner, cached=(CacheRow("1", '{"a": 1}'),)))
     assert count(storage, response_cache) == 1
 
@@ -293,7 +294,7 @@ async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on
             return commit_group(writes, waiting)
 
         held = Held(once_broken)
-        with JournalWriter(held) as writer:
+        with ThreadJournal(held) as writer:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(commit, writer, "before")
                 await until(held.began.is_set)
@@ -309,7 +310,7 @@ async def test_an_error_reaches_every_waiter_of_its_group_and_the_writer_goes_on
 async def test_a_group_that_cannot_be_written_leaves_nothing_behind(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     twice = Write(owner, events=(EventRow("event", "{}"), EventRow(None, "{}")))  # type: ignore[arg-type]
-    with committing(storage, CLOCK) as commit_group, JournalWriter(commit_group) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
         with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
             await writer.commit(twice)
         await writer.commit(event(owner, "event"))

@@ -5,7 +5,7 @@ from tests.journals import SetClock, claimed, events
 
 from lithograph.durable.activities import current_activity
 from lithograph.durable.commit import committing
-from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.durable.writes import Owner
 from lithograph.resilience.provider import Notice, NoticeKind, Provider, ProviderLimits
 from lithograph.storage.open import Storage
@@ -17,7 +17,7 @@ CLOCK = SetClock()
 @asynccontextmanager
 async def notices(storage: Storage, owner: Owner) -> AsyncIterator[Notices]:
     """Give what writes notices; they are in the database when it has ended."""
-    with committing(storage, CLOCK) as commit, JournalWriter(commit) as writer:
+    with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
         yield Notices(writer, owner, lambda: {"percent": 50})
 
 

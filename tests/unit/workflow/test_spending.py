@@ -9,7 +9,7 @@ from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
 from lithograph.domain.usage import Usage
 from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.durable.run import Worker
 from lithograph.durable.writes import Owner
 from lithograph.errors import BudgetError
@@ -29,7 +29,7 @@ async def budgets(
     """Give the budgets of a run, of a process of its own unless `of` is given; what it spends is in the database when
     it has ended.
     """
-    with committing(storage, CLOCK) as commit, JournalWriter(commit) as writer:
+    with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
         yield budgets_of(of or worker(storage), seen(storage, owner.execution_id), limits, owner, writer)
 
 

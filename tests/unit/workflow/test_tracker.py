@@ -5,7 +5,7 @@ from lithograph.domain.fragment import Fragment, Report, Stage
 from lithograph.domain.ids import DocumentId
 from lithograph.domain.usage import Usage
 from lithograph.durable.commit import committing
-from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.extraction.progress import Progress
 from lithograph.storage.open import Storage
 from lithograph.workflow.tracker import Tracker
@@ -22,7 +22,7 @@ def steps(upto: int) -> list[Progress]:
 async def test_a_workflow_that_begins_again_is_counted_anew_and_its_percent_never_falls(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     tracker = Tracker(storage, owner)
-    with committing(storage, CLOCK) as commit, JournalWriter(commit) as writer:
+    with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
         tracker.watch(writer)
         for step in steps(2):
             tracker.saw(step)

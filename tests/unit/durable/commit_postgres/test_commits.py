@@ -29,6 +29,7 @@ from lithograph.durable.clock import timestamp
 from lithograph.durable.commit_postgres import PostgresCommit
 from lithograph.durable.executions import Lease
 from lithograph.durable.journal import JournalWriter
+from lithograph.durable.journal_thread import ThreadJournal
 from lithograph.durable.status import Status
 from lithograph.durable.writes import EventRow, Owner, Write
 from lithograph.errors import FencedError, StorageError
@@ -194,7 +195,7 @@ def test_a_server_that_is_away_for_too_long_is_told_to_all_who_wait_and_nothing_
             told.append(f"{name}: {error}")
 
     async def work(commit: PostgresCommit) -> None:
-        with JournalWriter(commit, on_loop=False) as writer:
+        with ThreadJournal(commit, on_loop=False) as writer:
             for names in (["before"], ["while/1", "while/2"], ["after"]):
                 wire.away = -1 if len(names) > 1 else 0
                 if wire.away:

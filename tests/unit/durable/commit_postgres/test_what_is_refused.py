@@ -114,27 +114,39 @@ def test_a_lost_connection_says_nothing_but_what_its_users_say(
     assert capfd.readouterr() == ("", "")
 
 
-def test_who_is_frozen_inside_loses_its_transaction_and_another_can_take_over(
-    storage: Storage, commit: PostgresCommit, at_crash_points: AtCrashPoints, postgres: Server
+def test_who_is_frozen_before_all_is_sent_keeps_no_other_from_taking_over(
+    storage: Storage, commit: PostgresCommit, at_crash_points: AtCrashPoints
 ) -> None:
     owner = claimed(storage, CLOCK)
 
     def freeze(passed: str) -> None:
         if passed == INSIDE:
             at_crash_points(lambda _: None)
-            pipeline = commit._connected()
-            limit = "transaction_timeout" if pipeline.server_version >= 170000 else IDLE
-            pipeline.send(f"SHOW {limit}")
-            assert pipeline.sync()[-1] == [["15s"]]
-            for milliseconds in (0, 1):  # a limit that runs is not changed
-                pipeline.send(f"SET LOCAL {limit} = {milliseconds}")
-                pipeline.sync()
             executions.claim(storage, ORGANIZATION, owner.execution_id, Lease("w2", sole=True), CLOCK)
 
     at_crash_points(freeze)
     (verdict,) = commit([result(owner, "work")])
     assert isinstance(verdict, FencedError)
     assert kinds(storage, owner.execution_id) == ["execution.started", "execution.recovered"]
+
+
+def test_a_transaction_that_writes_may_not_stand_still_for_long(
+    storage: Storage, commit: PostgresCommit, at_crash_points: AtCrashPoints
+) -> None:
+    owner = claimed(storage, CLOCK)
+
+    def frozen_half_way(passed: str) -> None:
+        """Of a large group the server has the beginning before the end is sent."""
+        if passed == INSIDE:
+            at_crash_points(lambda _: None)
+            pipeline = commit._pipeline
+            assert pipeline is not None
+            limit = "transaction_timeout" if pipeline.server_version >= 170000 else IDLE
+            pipeline.send(f"SHOW {limit}")
+            assert pipeline.sync()[-1] == [["15s"]]
+
+    at_crash_points(frozen_half_way)
+    assert commit([result(owner, "work")]) == [None]
     with storage.write(ORGANIZATION) as connection:
         assert connection.exec_driver_sql(f"SHOW {IDLE}").scalar_one() == "15s"
     with storage.inspect() as connection:

@@ -1,0 +1,111 @@
+"""Work in steps: it says what it waits for, and whoever does it decides how: by standing still, or on a loop.
+
+def steps() -> Steps[int]:
+    yield Wait(socket)       # until something can be read
+    yield connect            # whatever takes its time, and is called
+    return 1
+"""
+
+import asyncio
+import select
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait until something can be read from a socket, or, with `writing`, written to it."""
+
+    descriptor: int
+    writing: bool = False
+
+    def __call__(self) -> None:
+        """Stand still until then."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if self.writing else 0))
+        poll.poll()
+
+
+Step = Callable[[], object]
+"""What has to be done before the next step. What it raises is raised where it was asked for."""
+
+Steps = Generator[Step, None, T]
+
+
+def finished(steps: Steps[T], step: Step | None = None) -> T:
+    """Do all steps, one after the other, and return what comes of them; `step` is one that was taken already."""
+    try:
+        step = step or next(steps)
+        while True:
+            try:
+                step()
+            except Exception as error:
+                step = steps.throw(error)
+            else:
+                step = next(steps)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+
+
+class OnLoop(Generic[T]):
+    """Does steps on a loop, which goes on while they wait; what is called is called in a thread of `elsewhere`."""
+
+    def __init__(self, steps: Steps[T], elsewhere: ThreadPoolExecutor, then: Callable[[T | Exception], None]) -> None:
+        """`then` is called on the loop with what came of it."""
+        self._steps, self._elsewhere, self._then = steps, elsewhere, then
+        self._loop = asyncio.get_running_loop()
+        self._wait: Wait | None = None
+        self._called: Future[object] = Future()
+        """What is called elsewhere, or was last."""
+
+    def go_on(self, error: BaseException | None = None) -> None:
+        """Go as far as it goes without waiting; to be called once, to begin."""
+        try:
+            step = next(self._steps) if error is None else self._steps.throw(error)
+        except StopIteration as end:
+            self._then(end.value)
+        except Exception as failure:
+            self._then(failure)
+        else:
+            self._until(step)
+
+    def _until(self, step: Step) -> None:
+        if isinstance(step, Wait):
+            self._wait = step
+            self._loop.add_reader(step.descriptor, self._ready)
+            if step.writing:
+                self._loop.add_writer(step.descriptor, self._ready)
+        else:
+            self._called = called = self._elsewhere.submit(step)
+            called.add_done_callback(lambda one: self._loop.call_soon_threadsafe(self._was_called, one))
+
+    def _ready(self) -> None:
+        self._unwatch()
+        self.go_on()
+
+    def _unwatch(self) -> None:
+        if self._wait is not None:
+            self._loop.remove_reader(self._wait.descriptor)
+            if self._wait.writing:
+                self._loop.remove_writer(self._wait.descriptor)
+            self._wait = None
+
+    def _was_called(self, called: "Future[object]") -> None:
+        if called is self._called:  # and not finished meanwhile
+            self.go_on(called.exception())
+
+    def finish(self) -> None:
+        """Do what is left, standing still where it waits."""
+        step = self._wait or self._called.result
+        self._unwatch()
+        self._called = Future()
+        try:
+            result: T | Exception = finished(self._steps, step)
+        except Exception as failure:
+            result = failure
+        self._then(result)
