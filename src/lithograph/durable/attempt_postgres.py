@@ -22,7 +22,7 @@ from lithograph.errors import FencedError, StorageError
 from lithograph.storage.arrays import documents, floats, integers, texts
 from lithograph.storage.columns import without_nul
 from lithograph.storage.pipeline import Pipeline
-from lithograph.storage.steps import Steps
+from lithograph.storage.steps import TURN, Steps
 from lithograph.storage.tenancy import ACT_BRIEFLY_FOR, ACT_FOR
 
 Known = dict[ExecutionId, tuple[int, str, int, int, float]]
@@ -131,6 +131,7 @@ class Attempt:
         """Read the rows of which this process does not know how it left them."""
         unknown = [one for one in self._ids if one not in self._known]
         if unknown:
+            yield TURN
             self._act(pipeline)
             pipeline.send(_STATES, texts(unknown))
             rows = (yield from pipeline.syncing())[-1]
@@ -152,13 +153,16 @@ class Attempt:
         reached(Transaction.JOURNAL, Moment.INSIDE)
         numbered = {event[1] for event in group.events}
         self._left = {one: (group.states[one].epoch, group.states[one].seq) for one in numbered}
+        # The next group may be sent before this one is answered; if this one fails, it finds the rows otherwise, too.
+        self._remember({one: _known(state) for one, state in group.states.items() if state.running})
+        message = yield from pipeline.put()
+        yield TURN
         try:
-            yield from pipeline.syncing()
+            yield from pipeline.get(message)
         except Exception as error:
             if getattr(error, "sqlstate", None) != _WRONG:
                 raise
             return False
-        self._remember({one: _known(state) for one, state in group.states.items() if state.running})
         return True
 
     def _is_left(self, execution_id: ExecutionId) -> bool:

@@ -14,7 +14,7 @@ from lithograph.durable.writes import Write
 from lithograph.errors import StorageError
 from lithograph.storage.open import Storage
 from lithograph.storage.pipeline import Pipeline
-from lithograph.storage.steps import Steps, finished
+from lithograph.storage.steps import TURN, Steps, finished
 
 if TYPE_CHECKING:
     from sqlalchemy import PoolProxiedConnection
@@ -80,27 +80,41 @@ class PostgresCommit:
         Once it is known that the server cannot be reached, whoever comes after that tries it only once.
         """
         for wait in chain([0.0], repeat(_AGAIN)):
+            pipeline = self._pipeline
             try:
-                if self._pipeline is None:
-                    yield self._connect
-                assert self._pipeline is not None  # noqa: S101  # it is connected, or that has failed
-                return (yield from attempt.run(self._pipeline, timestamp(self._clock.now())))
+                if pipeline is None:
+                    yield TURN
+                    pipeline = yield from self._connected()
+                return (yield from attempt.run(pipeline, timestamp(self._clock.now())))
             except Exception as error:
-                self.close()
+                self._drop(pipeline)
                 if not _passes(error) or time.monotonic() > until:
                     raise
             except BaseException:
-                self.close()
+                self._drop(pipeline)
                 raise
+            yield TURN
             yield partial(time.sleep, wait)
         raise AssertionError("it is tried without end")
+
+    def _connected(self) -> Steps[Pipeline]:
+        if self._pipeline is None:
+            yield self._connect
+        assert self._pipeline is not None  # noqa: S101  # or it would have failed
+        return self._pipeline
 
     def _connect(self) -> None:
         self._pooled = self._storage.engine.raw_connection()
         driver: Any = self._pooled.driver_connection
-        self._pipeline = Pipeline(driver)
-        self._pipeline.send("SET default_transaction_isolation TO 'read committed'")
-        self._pipeline.sync()
+        pipeline = Pipeline(driver)
+        pipeline.send("SET default_transaction_isolation TO 'read committed'")
+        pipeline.sync()
+        self._pipeline = pipeline
+
+    def _drop(self, pipeline: Pipeline | None) -> None:
+        """Close a connection, unless whoever had his turn before has done so, and made another."""
+        if pipeline is self._pipeline:
+            self.close()
 
     def close(self) -> None:
         """Close the connection. It may be used again afterwards, and makes another."""

@@ -1,13 +1,14 @@
 """The journal's writer for a server: the loop sends a group, goes on while the server works, and reads its answer.
 
-What has queued up meanwhile is sent before those are answered who wait for the group: so the server works while they
-do. A thread is needed only to connect, which may take its time.
+A second group, if it is large, is sent while the first is not yet answered: so the server works while this process
+reads and those go on who waited. A thread is needed only to connect, which may take its time.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol
+from itertools import count
+from typing import Final, Protocol
 
 from lithograph.durable.group import Verdict
 from lithograph.durable.journal import JournalWriter, Queued, answer, answers, told
@@ -23,39 +24,52 @@ class SteppedCommit(Protocol):
         ...
 
 
+_WORTH_IT: Final = 20
+"""Writes in a group that is sent before the one ahead of it is answered, at least: a small one would only grow."""
+
+_UNDER_WAY: Final = 2
+"""Groups that are under way at once."""
+
+
 class LoopJournal(JournalWriter):
-    """Commits groups on the loop, one transaction at a time."""
+    """Commits groups on the loop, one after the other."""
 
     def __init__(self, commit: SteppedCommit, committed: Callable[[Sequence[Write]], None]) -> None:
         """`committed` is told of every group that the database has answered for."""
         super().__init__()
         self._commit, self._committed = commit, committed
         self._elsewhere = ThreadPoolExecutor(1, "journal")
-        self._under_way: OnLoop[Sequence[Verdict]] | None = None
+        self._under_way: dict[int, OnLoop[Sequence[Verdict]]] = {}
+        self._numbers = count()
         self._closing = False
 
     def _settled(self) -> None:
-        if self._under_way is None and self._waited_for:
+        large = len(self._queue) >= _WORTH_IT and len(self._under_way) < _UNDER_WAY
+        if self._waited_for and not self._closing and (large or not self._under_way):
             self._begin()
 
     def _begin(self) -> None:
-        group = self._take()
-        self._under_way = OnLoop(self._commit.steps(told(group)), self._elsewhere, partial(self._ended, group))
-        self._under_way.go_on()
+        group, number = self._take(), next(self._numbers)
+        steps, ended = self._commit.steps(told(group)), partial(self._ended, number, group)
+        begun = OnLoop(steps, self._elsewhere, ended, first=not self._under_way)
+        self._under_way[number] = begun
+        begun.go_on()
 
-    def _ended(self, group: Queued, verdicts: Sequence[Verdict] | Exception) -> None:
-        self._under_way = None
+    def _ended(self, number: int, group: Queued, verdicts: Sequence[Verdict] | Exception) -> None:
+        del self._under_way[number]
         if not isinstance(verdicts, Exception):
             self._committed(told(group))
-        if not self._closing:
-            self._settled()
         answer(answers(group, verdicts))
+        if not self._closing:
+            for one in list(self._under_way.values())[:1]:
+                one.take_turn()
+        self._settled()
 
     def _close(self) -> None:
         self._closing = True
-        while self._under_way is not None or self._queue:
-            if self._under_way is None:
+        while self._under_way or self._queue:
+            if not self._under_way:
                 self._begin()
-            else:
-                self._under_way.finish()
+            for one in list(self._under_way.values())[:1]:
+                one.finish()
         self._elsewhere.shutdown()

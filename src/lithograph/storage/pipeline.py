@@ -3,11 +3,13 @@
 The driver's own pipeline does the same for some five times as much work of this process.
 """
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lithograph.storage.steps import Steps, Wait, finished
+from lithograph.storage.steps import TURN, Steps, Wait, finished
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 _TEXT, _BINARY = 0, 1
 
 Rows = Sequence[Sequence[str | None]]
+
+
+@dataclass(eq=False, slots=True)
+class Message:
+    """Statements that are sent together: how many answers are expected, and what there is of them."""
+
+    expected: int = 0
+    prepared: dict[str, bytes] = field(default_factory=dict)
+    """Statements that it prepares. Where one before them fails, they are not."""
+    results: "list[PGresult] | None" = None
 
 
 class Pipeline:
@@ -30,9 +42,8 @@ class Pipeline:
         self._driver = connection.pgconn
         self._names: dict[str, bytes] = {}
         self._numbers = count()
-        self._unsure: list[str] = []
-        """Statements that were prepared since the last `sync`: not, where one before them failed."""
-        self._sent = 0
+        self._message = Message()
+        self._unanswered: deque[Message] = deque()
         self._driver.enter_pipeline_mode()
 
     @property
@@ -41,23 +52,30 @@ class Pipeline:
         return self._driver.server_version
 
     def send(self, statement: str, *parameters: str | bytes | None) -> None:
-        """Queue a statement; whether it succeeds is told by `sync`."""
-        name = self._names.get(statement)
+        """Add a statement to the message; whether it succeeds is told by its answer."""
+        message = self._message
+        name = self._names.get(statement) or message.prepared.get(statement)
         if name is None:
-            name = self._names[statement] = f"lithograph_{next(self._numbers)}".encode()
-            self._unsure.append(statement)
+            name = message.prepared[statement] = f"lithograph_{next(self._numbers)}".encode()
             self._driver.send_prepare(name, statement.encode())
-            self._sent += 1
+            message.expected += 1
         formats = [_BINARY if isinstance(parameter, bytes) else _TEXT for parameter in parameters]
         self._driver.send_query_prepared(name, [_encoded(parameter) for parameter in parameters], formats)
-        self._sent += 1
+        message.expected += 1
 
-    def sync(self) -> Sequence[Rows]:
-        """Do what `syncing` does, standing still meanwhile."""
-        return finished(self.syncing())
+    def put(self) -> Steps[Message]:
+        """Send the message; the next one may be put before it is answered."""
+        message, self._message = self._message, Message()
+        self._unanswered.append(message)
+        self._driver.pipeline_sync()
+        while self._driver.flush():
+            yield TURN  # whoever waits for an answer to the message before reads, and sends what is left of this one
+            yield Wait(self._driver.socket, writing=True)
+            self._driver.consume_input()
+        return message
 
-    def syncing(self) -> Steps[Sequence[Rows]]:
-        """Return the rows that each statement since the last time gave, when all of them are done.
+    def get(self, message: Message) -> Steps[Sequence[Rows]]:
+        """Return the rows that each statement of a message gave, when all of them are done.
 
         They are one transaction, where they do not begin and commit one themselves. Raises `psycopg.Error` for the
         first that failed, after which no other was done, or when the connection is lost.
@@ -65,22 +83,29 @@ class Pipeline:
         from psycopg.errors import error_from_result
         from psycopg.pq import ExecStatus
 
-        self._driver.pipeline_sync()
-        while self._driver.flush():
-            yield Wait(self._driver.socket, writing=True)
-            self._driver.consume_input()
-        results = []
-        while self._sent:
-            results.append((yield from self._result()))
-            self._sent -= 1
-        yield from self._result()  # of the synchronisation itself
-        unsure, self._unsure = self._unsure, []
-        for result in results:
+        while message.results is None:
+            yield from self._read(self._unanswered[0])
+        for result in message.results:
             if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
-                for statement in unsure:
-                    del self._names[statement]
                 raise error_from_result(result, encoding="utf-8")
-        return [_rows(result) for result in results]
+        self._names |= message.prepared
+        return [_rows(result) for result in message.results]
+
+    def syncing(self) -> Steps[Sequence[Rows]]:
+        """Send the message and return its answer, as `get` does."""
+        return (yield from self.get((yield from self.put())))
+
+    def sync(self) -> Sequence[Rows]:
+        """Do so, standing still meanwhile."""
+        return finished(self.syncing())
+
+    def _read(self, first: Message) -> Steps[None]:
+        results: list[PGresult] = []
+        while len(results) < first.expected:
+            results.append((yield from self._result()))
+        yield from self._result()  # of the synchronisation itself
+        self._unanswered.popleft()
+        first.results = results
 
     def _result(self) -> "Steps[PGresult]":
         while True:

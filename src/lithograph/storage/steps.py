@@ -11,7 +11,7 @@ import select
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -29,6 +29,15 @@ class Wait:
         poll.register(self.descriptor, select.POLLIN | (select.POLLOUT if self.writing else 0))
         poll.poll()
 
+
+class Turn:
+    """Wait until whoever's steps were begun before has finished. Where they are done one after the other, he has."""
+
+    def __call__(self) -> None:
+        """Do nothing."""
+
+
+TURN: Final = Turn()
 
 Step = Callable[[], object]
 """What has to be done before the next step. What it raises is raised where it was asked for."""
@@ -55,55 +64,62 @@ def finished(steps: Steps[T], step: Step | None = None) -> T:
 class OnLoop(Generic[T]):
     """Does steps on a loop, which goes on while they wait; what is called is called in a thread of `elsewhere`."""
 
-    def __init__(self, steps: Steps[T], elsewhere: ThreadPoolExecutor, then: Callable[[T | Exception], None]) -> None:
-        """`then` is called on the loop with what came of it."""
-        self._steps, self._elsewhere, self._then = steps, elsewhere, then
+    def __init__(
+        self, steps: Steps[T], elsewhere: ThreadPoolExecutor, then: Callable[[T | Exception], None], *, first: bool
+    ) -> None:
+        """`then` is called on the loop with what came of it; the first one has its turn from the beginning."""
+        self._steps, self._elsewhere, self._then, self._has_turn = steps, elsewhere, then, first
         self._loop = asyncio.get_running_loop()
-        self._wait: Wait | None = None
-        self._called: Future[object] = Future()
-        """What is called elsewhere, or was last."""
+        self._step: Step | None = None
+        """What is waited for."""
 
     def go_on(self, error: BaseException | None = None) -> None:
         """Go as far as it goes without waiting; to be called once, to begin."""
         try:
-            step = next(self._steps) if error is None else self._steps.throw(error)
+            self._step = next(self._steps) if error is None else self._steps.throw(error)
         except StopIteration as end:
             self._then(end.value)
         except Exception as failure:
             self._then(failure)
         else:
-            self._until(step)
+            self._await(self._step)
 
-    def _until(self, step: Step) -> None:
+    def take_turn(self) -> None:
+        """Say that whoever was begun before has finished."""
+        self._has_turn = True
+        if self._step is TURN:
+            self.go_on()
+
+    def _await(self, step: Step) -> None:
         if isinstance(step, Wait):
-            self._wait = step
-            self._loop.add_reader(step.descriptor, self._ready)
+            self._loop.add_reader(step.descriptor, self._ready, step)
             if step.writing:
-                self._loop.add_writer(step.descriptor, self._ready)
-        else:
-            self._called = called = self._elsewhere.submit(step)
+                self._loop.add_writer(step.descriptor, self._ready, step)
+        elif step is not TURN:
+            called = self._elsewhere.submit(step)
+            self._step = called.result
             called.add_done_callback(lambda one: self._loop.call_soon_threadsafe(self._was_called, one))
+        elif self._has_turn:
+            self.go_on()
 
-    def _ready(self) -> None:
-        self._unwatch()
+    def _ready(self, wait: Wait) -> None:
+        self._unwatch(wait)
         self.go_on()
 
-    def _unwatch(self) -> None:
-        if self._wait is not None:
-            self._loop.remove_reader(self._wait.descriptor)
-            if self._wait.writing:
-                self._loop.remove_writer(self._wait.descriptor)
-            self._wait = None
+    def _unwatch(self, wait: Wait) -> None:
+        self._loop.remove_reader(wait.descriptor)
+        if wait.writing:
+            self._loop.remove_writer(wait.descriptor)
 
     def _was_called(self, called: "Future[object]") -> None:
-        if called is self._called:  # and not finished meanwhile
+        if self._step == called.result:  # it was not finished meanwhile
             self.go_on(called.exception())
 
     def finish(self) -> None:
         """Do what is left, standing still where it waits."""
-        step = self._wait or self._called.result
-        self._unwatch()
-        self._called = Future()
+        step, self._step = self._step, None
+        if isinstance(step, Wait):
+            self._unwatch(step)
         try:
             result: T | Exception = finished(self._steps, step)
         except Exception as failure:
