@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from lithograph.cli.collector import spare_loaded
 from lithograph.demo import demo_ontology
 from lithograph.domain.ids import DEFAULT_ORGANIZATION
 from lithograph.durable.clock import SystemClock, system_random
@@ -97,6 +98,7 @@ async def _run(worker: Worker, given: Assignment, began: list[float]) -> tuple[R
     cpu: list[float] = []
 
     def begins(_: object) -> None:
+        spare_loaded()
         if not began:
             began.append(time.perf_counter())
             cpu.append(time.process_time())

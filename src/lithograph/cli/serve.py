@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lithograph.cli.collector import spare_loaded
 from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
 from lithograph.cli.options import (
@@ -162,6 +163,7 @@ def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], told: 
                 if work is not None:
                     work.ended = partial(asyncio.get_running_loop().call_soon_threadsafe, cancel)
                     stack.enter_context(work)
+                spare_loaded()
                 tasks.start_soon(serve, app, listening, lambda: say(f"serving {url}"))
                 await _signal()
                 told()

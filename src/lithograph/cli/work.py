@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lithograph.cli import StoppedError
+from lithograph.cli.collector import spare_loaded
 from lithograph.cli.errors import ExitCode, one_line
 from lithograph.cli.options import Place
 from lithograph.cli.output import Destination, tell
@@ -65,6 +66,7 @@ class Session:
 
             def begins(execution: "Execution") -> None:
                 self._current = execution
+                spare_loaded()
                 _introduce(watch, execution)
 
             async def work() -> "Run":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lithograph.cli.collector import spare_loaded
 from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
 from lithograph.cli.options import (
@@ -87,6 +88,7 @@ async def _work(ready: "Worker", models: "Models", executions: int, told: Callab
 
     async def take(scope: "anyio.CancelScope") -> None:
         try:
+            spare_loaded()
             await work(ready, models, executions, lambda: say(f"working as {ready.lease.owner}"))
         finally:
             scope.cancel()

@@ -2,7 +2,7 @@
 
 What this process does not know of the executions' rows, because somebody else wrote them last, it reads. Then
 everything is sent in one message, which is one transaction, with a statement that fails unless the rows are still so:
-no row is locked while the server waits for this process.
+the server does not wait for this process while it holds their locks, but for the rest of a large message.
 
 A commit whose answer was lost is told by the number of the last event: only the owner of an execution gives its events
 numbers. One that reaches the server later, when it has been done again, finds the rows not as it knew them; what it has
@@ -11,6 +11,7 @@ without an event may be written twice, but for what was spent, which is compared
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
@@ -27,6 +28,17 @@ from lithograph.storage.tenancy import ACT_BRIEFLY_FOR, ACT_FOR
 
 Known = dict[ExecutionId, tuple[int, str, int, int, float]]
 """Rows as this process left them: epoch, status, last event, tokens and cost."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A group's place among those that are under way."""
+
+    last_part: bool = True
+    """Whether nothing of the group is to be committed after what is being committed."""
+    followed: bool = False
+    """Whether the next group may be sent before this one is answered: if this one fails, so does the next."""
+
 
 _MOST_KNOWN: Final = 10_000
 """Executions that a process remembers, at most."""
@@ -100,8 +112,9 @@ _CAN_BE_BRIEF: Final = 170000
 class Attempt:
     """Writes of one organisation, committed once, over as many connections as it takes."""
 
-    def __init__(self, writes: Sequence[Write], known: Known) -> None:
-        self._organization_id, self._writes, self._known = writes[0].owner.organization_id, writes, known
+    def __init__(self, writes: Sequence[Write], known: Known, place: Place) -> None:
+        self._organization_id, self._writes = writes[0].owner.organization_id, writes
+        self._known, self._place = known, place
         self._ids = sorted({write.owner.execution_id for write in writes})
         self._seen: set[ExecutionId] = set()
         """Whose rows were read by this attempt; of the others it is only known how this process left them."""
@@ -153,9 +166,10 @@ class Attempt:
         reached(Transaction.JOURNAL, Moment.INSIDE)
         numbered = {event[1] for event in group.events}
         self._left = {one: (group.states[one].epoch, group.states[one].seq) for one in numbered}
-        # The next group may be sent before this one is answered; if this one fails, it finds the rows otherwise, too.
         self._remember({one: _known(state) for one, state in group.states.items() if state.running})
+        moved = all(state.seq > state.had_seq for state in group.states.values())
         message = yield from pipeline.put()
+        self._place.followed = moved and self._place.last_part
         yield TURN
         try:
             yield from pipeline.get(message)

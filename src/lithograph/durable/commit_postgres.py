@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from lithograph.durable.attempt_postgres import Attempt, Known
+from lithograph.durable.attempt_postgres import Attempt, Known, Place
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
 from lithograph.durable.group import Verdict, nothing
@@ -37,6 +37,7 @@ class PostgresCommit:
         self._pooled: PoolProxiedConnection | None = None
         self._pipeline: Pipeline | None = None
         self._known: Known = {}
+        self._last = Place()
 
     def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
         """Commit `writes`, those of each organisation in one transaction; see `CommitGroup`."""
@@ -44,33 +45,46 @@ class PostgresCommit:
         return finished(self.steps(writes))
 
     def steps(self, writes: Sequence[Write]) -> Steps[Sequence[Verdict]]:
-        """Do so in steps, so that a loop can do something else while the server works."""
-        until = time.monotonic() + self._patience
-        return (yield from self._each(writes, lambda write: write.owner.organization_id, until))
+        """Do so in steps, so that a loop can do something else while the server works.
 
-    def _each(self, writes: Sequence[Write], part: Callable[[Write], str], until: float) -> Steps[list[Verdict]]:
+        One group may be begun before the one ahead of it has finished; it waits for that one where it has to.
+        """
+        ahead, self._last = self._last, Place()
+        place = self._last
+        if not ahead.followed:
+            yield TURN
+        until = time.monotonic() + self._patience
+        by_organization = [write.owner.organization_id for write in writes]
+        return (yield from self._each(writes, by_organization, until, place))
+
+    def _each(
+        self, writes: Sequence[Write], parts: Sequence[str], until: float, place: Place, *, whole: bool = True
+    ) -> Steps[list[Verdict]]:
         """Commit what belongs together, one part after the other, and return the verdicts in the order of `writes`."""
         verdicts: list[Verdict] = [None] * len(writes)
-        for mine in dict.fromkeys(map(part, writes)):
-            places = [place for place, write in enumerate(writes) if part(write) == mine]
-            found = yield from self._commit([writes[place] for place in places], until)
-            for place, verdict in zip(places, found, strict=True):
-                verdicts[place] = verdict
+        names = list(dict.fromkeys(parts))
+        for name in names:
+            place.followed, place.last_part = False, whole and name == names[-1]
+            places = [at for at, part in enumerate(parts) if part == name]
+            found = yield from self._commit([writes[at] for at in places], until, place)
+            for at, verdict in zip(places, found, strict=True):
+                verdicts[at] = verdict
         return verdicts
 
-    def _commit(self, writes: Sequence[Write], until: float) -> Steps[Sequence[Verdict]]:
+    def _commit(self, writes: Sequence[Write], until: float, place: Place) -> Steps[Sequence[Verdict]]:
         """Commit writes of one organisation; what keeps them from it is nobody else's affair."""
         reached(Transaction.JOURNAL, Moment.BEFORE)
         try:
             with self._storage.translated():
-                verdicts = yield from self._persist(Attempt(writes, self._known), until)
+                verdicts = yield from self._persist(Attempt(writes, self._known, place), until)
         except StorageError as error:
             return [error] * len(writes)
         except Exception as error:
-            if len({write.owner.execution_id for write in writes}) == 1:
+            by_execution = [write.owner.execution_id for write in writes]
+            if len(set(by_execution)) == 1:
                 return [error] * len(writes)
             # The server takes some of it never: that is one execution's, and must not cost the others what is theirs.
-            return (yield from self._each(writes, lambda write: write.owner.execution_id, until))
+            return (yield from self._each(writes, by_execution, until, place, whole=False))
         reached(Transaction.JOURNAL, Moment.AFTER)
         return verdicts
 
@@ -87,13 +101,13 @@ class PostgresCommit:
                     pipeline = yield from self._connected()
                 return (yield from attempt.run(pipeline, timestamp(self._clock.now())))
             except Exception as error:
+                yield TURN  # whoever has it waits for an answer on the same connection
                 self._drop(pipeline)
                 if not _passes(error) or time.monotonic() > until:
                     raise
             except BaseException:
                 self._drop(pipeline)
                 raise
-            yield TURN
             yield partial(time.sleep, wait)
         raise AssertionError("it is tried without end")
 

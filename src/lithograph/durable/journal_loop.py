@@ -53,7 +53,10 @@ class LoopJournal(JournalWriter):
         steps, ended = self._commit.steps(told(group)), partial(self._ended, number, group)
         begun = OnLoop(steps, self._elsewhere, ended, first=not self._under_way)
         self._under_way[number] = begun
+        first = next(iter(self._under_way.values()))
         begun.go_on()
+        if first is not begun:  # they share a connection, and to send is to notice that it is lost
+            self._loop.call_soon(first.look_again)
 
     def _ended(self, number: int, group: Queued, verdicts: Sequence[Verdict] | Exception) -> None:
         del self._under_way[number]

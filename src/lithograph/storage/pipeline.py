@@ -108,6 +108,9 @@ class Pipeline:
         first.results = results
 
     def _result(self) -> "Steps[PGresult]":
+        from psycopg import OperationalError
+        from psycopg.pq import ConnStatus
+
         while True:
             while self._driver.is_busy():
                 yield Wait(self._driver.socket)
@@ -115,6 +118,8 @@ class Pipeline:
             result = self._driver.get_result()
             if result is not None:  # nothing comes between two statements
                 return result
+            if self._driver.status != ConnStatus.OK:
+                raise OperationalError("the connection is closed")
 
 
 def _encoded(value: str | bytes | None) -> bytes | None:

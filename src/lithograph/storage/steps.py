@@ -75,6 +75,7 @@ class OnLoop(Generic[T]):
 
     def go_on(self, error: BaseException | None = None) -> None:
         """Go as far as it goes without waiting; to be called once, to begin."""
+        self._step = None
         try:
             self._step = next(self._steps) if error is None else self._steps.throw(error)
         except StopIteration as end:
@@ -89,6 +90,11 @@ class OnLoop(Generic[T]):
         self._has_turn = True
         if self._step is TURN:
             self.go_on()
+
+    def look_again(self) -> None:
+        """Go on although nothing has come: where a socket was closed by somebody else, nothing will."""
+        if isinstance(self._step, Wait):
+            self._ready(self._step)
 
     def _await(self, step: Step) -> None:
         if isinstance(step, Wait):

@@ -1,12 +1,13 @@
 """Prepared statements sent together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
 from tests.postgres import Server
 
-from lithograph.storage.pipeline import Pipeline
+from lithograph.storage.pipeline import Message, Pipeline, Rows
+from lithograph.storage.steps import finished
 
 
 @pytest.fixture
@@ -83,3 +84,44 @@ def test_a_lost_connection_is_an_error(pipeline: Pipeline, connection: psycopg.C
     pipeline.send("SELECT 1")
     with pytest.raises(psycopg.OperationalError):
         pipeline.sync()
+
+
+def put(pipeline: Pipeline, *statements: str) -> Message:
+    for statement in statements:
+        pipeline.send(statement)
+    return finished(pipeline.put())
+
+
+def got(pipeline: Pipeline, message: Message) -> Sequence[Rows]:
+    return finished(pipeline.get(message))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_each_message_has_its_own_answer_in_whatever_order_they_are_asked_for(
+    order: tuple[int, ...], pipeline: Pipeline
+) -> None:
+    messages = [put(pipeline, f"INSERT INTO t VALUES ('{name}')", "SELECT count(*) FROM t") for name in "abc"]
+    for place in order:
+        assert got(pipeline, messages[place])[-1] == [[str(place + 1)]]
+
+
+@pytest.mark.parametrize("first_one_first", [True, False])
+def test_one_that_fails_costs_the_message_behind_it_nothing(first_one_first: bool, pipeline: Pipeline) -> None:
+    first = put(pipeline, "INSERT INTO t VALUES ('lost')", "SELECT 1 / count(*) FROM t WHERE name = 'x'", "SELECT 1")
+    second = put(pipeline, "INSERT INTO t VALUES ('kept')", "SELECT name FROM t")
+    if not first_one_first:
+        assert got(pipeline, second)[-1] == [["kept"]]
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        got(pipeline, first)
+    assert got(pipeline, second)[-1] == [["kept"]]
+
+
+def test_a_message_prepares_what_the_one_before_it_may_not_have_prepared(pipeline: Pipeline) -> None:
+    failing, statements = "SELECT 1 / count(*) FROM t", ["SELECT number FROM t", "SELECT name FROM t"]
+    first = put(pipeline, statements[0], failing, statements[1])
+    second = put(pipeline, *statements)
+    assert got(pipeline, second)[-1] == []
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        got(pipeline, first)
+    for _ in range(2):
+        assert got(pipeline, put(pipeline, *statements, "SELECT count(*) FROM t"))[-1] == [["0"]]

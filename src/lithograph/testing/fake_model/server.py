@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, SupportsIndex
 
 import anyio
 import h11
@@ -46,16 +47,22 @@ async def serve_fake_model(
     await served.warm()
     connections: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def connected(received: _Received, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
             connections.add(task)
             task.add_done_callback(connections.discard)
         with contextlib.suppress(asyncio.CancelledError):  # asyncio complains about the task of a connection otherwise
-            await _Connection(reader, writer, served).serve()
+            await _Connection(received, writer, served).serve()
+
+    loop = asyncio.get_running_loop()
+
+    def connection() -> asyncio.StreamReaderProtocol:
+        received = _Received(loop=loop)
+        return asyncio.StreamReaderProtocol(received, partial(connected, received), loop=loop)
 
     try:
-        server = await asyncio.start_server(connected, host, port)
+        server = await loop.create_server(connection, host, port)
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else error
@@ -77,6 +84,17 @@ def _url(server: asyncio.Server) -> str:
     return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
 
 
+class _Received(asyncio.StreamReader):
+    """What has come from a client, and when: not only when somebody had the time to look at it."""
+
+    at = 0.0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        """Take what has come."""
+        self.at = asyncio.get_running_loop().time()
+        super().feed_data(data)
+
+
 class _OverError(Exception):
     """The connection is over: the client has gone, or a fault closes it."""
 
@@ -84,7 +102,7 @@ class _OverError(Exception):
 class _Connection:
     """One connection, with one request after the other."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, model: FakeModel) -> None:
+    def __init__(self, reader: _Received, writer: asyncio.StreamWriter, model: FakeModel) -> None:
         self._reader, self._writer, self._model = reader, writer, model
         self._http = h11.Connection(h11.SERVER)
         self._loop = asyncio.get_running_loop()
@@ -106,7 +124,7 @@ class _Connection:
     async def _one(self) -> bool:
         """Answer one request and return whether another may follow."""
         request = await self._request()
-        came = self._loop.time()
+        came = self._reader.at
         call = await self._model.receive(request)
         complete = False
         try:
