@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lithograph.cli.batch_standing import batch_as_object, batch_as_text, counted_states, failed_lines
-from lithograph.cli.collector import spare_loaded
 from lithograph.cli.errors import ExitCode, one_line
+from lithograph.cli.garbage import collect_seldom
 from lithograph.cli.options import place_of
 from lithograph.cli.output import destination, tell, write_stdout
 from lithograph.cli.summary import counted
@@ -77,7 +77,6 @@ class BatchSession(Session):
 
             def begins(execution: "Execution") -> None:
                 self._current = execution
-                spare_loaded()
 
             async def work() -> "Run":
                 try:
@@ -85,6 +84,7 @@ class BatchSession(Session):
                 finally:
                     await models.aclose()
 
+            collect_seldom()
             return anyio.run(work)
 
     def _conclude(self, storage: "Storage", run: "Run", ontology: "Ontology | None") -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lithograph.cli.collector import spare_loaded
 from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
+from lithograph.cli.garbage import collect_seldom
 from lithograph.cli.options import (
     LEASE_SECONDS,
     Asking,
@@ -163,7 +163,7 @@ def _run(server: "Server", work: "WorkAside | None", at: tuple[str, int], told: 
                 if work is not None:
                     work.ended = partial(asyncio.get_running_loop().call_soon_threadsafe, cancel)
                     stack.enter_context(work)
-                spare_loaded()
+                collect_seldom()
                 tasks.start_soon(serve, app, listening, lambda: say(f"serving {url}"))
                 await _signal()
                 told()

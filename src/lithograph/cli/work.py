@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lithograph.cli import StoppedError
-from lithograph.cli.collector import spare_loaded
 from lithograph.cli.errors import ExitCode, one_line
+from lithograph.cli.garbage import collect_seldom
 from lithograph.cli.options import Place
 from lithograph.cli.output import Destination, tell
 from lithograph.errors import IncompleteError
@@ -66,7 +66,6 @@ class Session:
 
             def begins(execution: "Execution") -> None:
                 self._current = execution
-                spare_loaded()
                 _introduce(watch, execution)
 
             async def work() -> "Run":
@@ -75,6 +74,7 @@ class Session:
                 finally:
                     await models.aclose()
 
+            collect_seldom()
             return anyio.run(work)
 
     def _conclude(self, storage: "Storage", run: "Run", ontology: "Ontology | None") -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lithograph.cli.collector import spare_loaded
 from lithograph.cli.ending import ending_in_time
 from lithograph.cli.errors import ExitCode
+from lithograph.cli.garbage import collect_seldom
 from lithograph.cli.options import (
     LEASE_SECONDS,
     Asking,
@@ -88,7 +88,7 @@ async def _work(ready: "Worker", models: "Models", executions: int, told: Callab
 
     async def take(scope: "anyio.CancelScope") -> None:
         try:
-            spare_loaded()
+            collect_seldom()
             await work(ready, models, executions, lambda: say(f"working as {ready.lease.owner}"))
         finally:
             scope.cancel()

@@ -119,8 +119,7 @@ async def run_extraction(
     """
     given = input_of(execution)
     organization_id = execution.organization_id
-    document = await anyio.to_thread.run_sync(document_of, worker.storage, organization_id, given.document)
-    ontology = await anyio.to_thread.run_sync(ontology_of, worker.storage, organization_id, given.ontology)
+    document, ontology = await anyio.to_thread.run_sync(_materials_of, worker.storage, organization_id, given)
     extractor = named(given.choice, ontology)
     # Nothing that can fail or be cancelled comes between the claim and the run, which gives it back.
     owner = await claim(worker, organization_id, execution.id, resume=resume)
@@ -134,6 +133,13 @@ async def run_extraction(
         progress=work.tracker.progress,
         workflow_type=EXTRACTION,
     )
+
+
+def _materials_of(
+    storage: Storage, organization_id: OrganizationId, given: ExtractionInput
+) -> tuple[Document, Ontology]:
+    document = document_of(storage, organization_id, given.document)
+    return document, ontology_of(storage, organization_id, given.ontology)
 
 
 class _Extraction:
@@ -231,8 +237,7 @@ def result_of_execution(
     with storage.read(organization_id) as connection:
         execution = executions.get(connection, organization_id, execution_id)
     given = input_of(execution)
-    document = document_of(storage, organization_id, given.document)
-    ontology = ontology_of(storage, organization_id, given.ontology)
+    document, ontology = _materials_of(storage, organization_id, given)
     journal: Replay = replay(storage, execution)
     result = journal.result(document, ontology, given.settings)
     # The same document may have been given under another name before.
