@@ -7,8 +7,8 @@ that commits one row of as many bytes as an activity and its event take, in the 
 runs over a generated text with the stand-in of `benchmarks.standin`, which waits for the model's latency; its own CPU
 time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work
 on the machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal
-costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them; `--disk 1000` is one that takes
-a millisecond longer. `--peers` adds DBOS, where this Python has it, or the one that the environment variable
+costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them; `--disk 200` is one that takes
+0.2 ms longer. `--peers` adds DBOS, where this Python has it, or the one that the environment variable
 BENCHMARK_PEERS_PYTHON names.
 """
 
@@ -25,6 +25,7 @@ from pathlib import Path
 import anyio
 from benchmarks.durability import Extraction, durable, plain
 from benchmarks.journal_places import File, Measured, OnServer, Place, observed
+from benchmarks.slow_disk import slow_down
 from benchmarks.workers import server
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, ExecutionId
@@ -76,10 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own, which syncs to the disk")
     parser.add_argument("--db", metavar="URL", help="on this PostgreSQL; its user must be allowed to make databases")
     parser.add_argument(
-        "--disk", type=int, default=0, metavar="US", help="let a commit on PostgreSQL wait so much longer"
+        "--disk", type=int, default=0, metavar="US", help="let every commit wait so much longer for the disk"
     )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
+        if not (options.postgres or options.db):
+            slow_down(options.disk, Path(folder))
         print(f"{'what':44} {'value':>12}   target")
         place: Place = File(Path(folder))
         if options.postgres or options.db:

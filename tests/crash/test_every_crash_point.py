@@ -105,7 +105,7 @@ def test_every_transaction_is_passed_by_some_run(runs: Runs, killed: Killed) -> 
 def test_nothing_is_written_but_in_a_named_transaction() -> None:
     """So that no write can escape the crash tests: the journal's own commits pass their points themselves."""
     package = Path(lithograph.__file__).parent
-    bare = re.compile(r"storage\.write\(|\.begin\(\)|BEGIN I")
+    bare = re.compile(r"storage\.write\(|\.begin\(\)|BEGIN I|pipeline\.put\(")
     found = {
         f"{path.name}: {line.strip()}"
         for folder in ("durable", "workflow", "graph", "extraction", "resolution", "service", "cli")
@@ -116,7 +116,7 @@ def test_nothing_is_written_but_in_a_named_transaction() -> None:
     assert found == {
         "crashpoints.py: with storage.write(organization_id) as connection:",
         'commit_sqlite.py: cursor.execute("BEGIN IMMEDIATE")',
-        'attempt_postgres.py: pipeline.send("BEGIN ISOLATION LEVEL READ COMMITTED")',
+        "attempt_postgres.py: message = yield from pipeline.put()",
         # How the doctor sees whether it could write: it is rolled back.
         "file.py: with suppress(_NotKeptError), storage.write(DEFAULT_ORGANIZATION):",
     }

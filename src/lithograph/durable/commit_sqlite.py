@@ -6,7 +6,7 @@ The statements are written for the database's driver, since they decide what an 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
@@ -47,7 +47,7 @@ ON CONFLICT (organization_id, slot) DO UPDATE
 SET tokens = spending.tokens + excluded.tokens, cost_usd = spending.cost_usd + excluded.cost_usd
 """
 
-_TOGETHER = 50
+_TOGETHER: Final = (50, 10, 1)
 """Rows in one statement: fewer cost more calls, more cost longer statements."""
 
 
@@ -56,14 +56,14 @@ class _Insert:
 
     def __init__(self, statement: str, width: int) -> None:
         row = f"({', '.join('?' * width)})"
-        self._one, self._several = (statement.format(rows=", ".join([row] * count)) for count in (1, _TOGETHER))
+        self._sizes = [(size, statement.format(rows=", ".join([row] * size))) for size in _TOGETHER]
 
     def run(self, cursor: "Cursor", rows: Sequence[tuple[Any, ...]]) -> None:
-        whole = len(rows) - len(rows) % _TOGETHER
-        for first in range(0, whole, _TOGETHER):
-            cursor.execute(self._several, tuple(chain.from_iterable(rows[first : first + _TOGETHER])))
-        for row in rows[whole:]:
-            cursor.execute(self._one, row)
+        first = 0
+        for size, statement in self._sizes:
+            while len(rows) - first >= size:
+                cursor.execute(statement, tuple(chain.from_iterable(rows[first : first + size])))
+                first += size
 
 
 _ACTIVITIES, _EVENTS, _CACHED = _Insert(_ACTIVITY, 13), _Insert(_EVENT, 6), _Insert(_CACHE, 4)
@@ -119,15 +119,12 @@ class SqliteCommit:
         _ACTIVITIES.run(cursor, group.activities)
         _EVENTS.run(cursor, group.events)
         _CACHED.run(cursor, group.cached)
-        cursor.executemany(
-            _TOUCH,
-            [
-                (state.seq, state.last_activity, group.now, state.lease_until, *spending(state.spent), execution_id)
-                for execution_id, state in group.states.items()
-                if state.touched
-            ],
-        )
-        cursor.executemany(_SPEND, group.spendings())
+        for execution_id, state in group.states.items():
+            if state.touched:
+                lasting = (state.seq, state.last_activity, group.now, state.lease_until, *spending(state.spent))
+                cursor.execute(_TOUCH, (*lasting, execution_id))
+        for spent in group.spendings():
+            cursor.execute(_SPEND, spent)
         return verdicts
 
     def close(self) -> None:
