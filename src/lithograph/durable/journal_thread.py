@@ -63,6 +63,7 @@ class ThreadJournal(JournalWriter):
             found = self._committed(group, self._tell)
             self._tell()
             self._untold = found
+        self._tell()
 
     def _next(self) -> Queued | None:
         try:
