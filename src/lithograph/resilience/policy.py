@@ -16,7 +16,6 @@ from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from lithograph.domain.usage import Usage
 from lithograph.errors import (
@@ -40,9 +39,6 @@ Held = TypeVar("Held")
 
 _RATE_LIMIT_PATIENCE = 900.0
 """Seconds for which a provider may say `later` to one call before that counts as an outage."""
-
-_TURNS_TO_SEND = 8
-"""Turns of the loop in which a request gets from its turn to the wire."""
 
 
 @asynccontextmanager
@@ -110,12 +106,9 @@ class Policy:
         faults, refused, outage = 0, math.inf, _Outage()
         while True:
             try:
-                answer = await self._reserved(call, scope, outage)
+                return await self._reserved(call, scope, outage)
             except _TriedError as tried:
                 failure, probing = tried.failure, tried.probing
-            else:
-                await _let_others_send()
-                return answer
             if isinstance(failure, RateLimitedError):
                 self._rate_limited(failure, call, scope)
                 if self.waits and failure.retry_after is not None:
@@ -206,15 +199,6 @@ class Policy:
     def _slow(self, call: Call[Answer], scope: Scope) -> None:
         payload = {"model": self.provider.name, "task": call.task, "seconds": call.timeouts.soft}
         scope.told(Notice(NoticeKind.SLOW, payload))
-
-
-async def _let_others_send() -> None:
-    """Let whoever has the turn now send his request, before what comes of this answer keeps the loop.
-
-    Not even a cancellation may come between an answer that was paid for and who keeps it.
-    """
-    for _ in range(_TURNS_TO_SEND):
-        await anyio.lowlevel.cancel_shielded_checkpoint()
 
 
 async def _aside(scope: Scope, wait: Callable[[], Awaitable[Held]], give_back: Callable[[Held], None]) -> Held:

@@ -1,9 +1,7 @@
-import asyncio
 from dataclasses import replace
 from itertools import pairwise
 
 import anyio
-import anyio.lowlevel
 import pytest
 from tests.clocks import settle
 from tests.provided import COST, DOWN, PATIENT, Aside, World, at_once, down_until, first, never
@@ -317,34 +315,3 @@ async def test_what_comes_to_a_call_that_may_not_go_on_is_given_back_when_it_is_
     assert world.at_rest()
     assert budget.fits(COST)
     assert world.provider.limiter._requests.used == 0
-
-
-async def test_who_has_the_turn_next_sends_before_an_answer_is_worked_on() -> None:
-    world, happened = World(concurrency=1), list[str]()
-
-    async def make() -> str:
-        for _ in range(4):  # a request goes through several hands before it is on the wire
-            await anyio.lowlevel.checkpoint()
-        happened.append("sent")
-        return "yes"
-
-    async def work() -> None:
-        await world.policy.call(world.call(make), world.scope)
-        happened.append("worked on")
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(3):
-            tasks.start_soon(work)
-    assert happened == ["sent", "sent", "worked on", "sent", "worked on", "worked on"]
-
-
-async def test_an_answer_that_has_come_reaches_its_caller_although_he_is_cancelled() -> None:
-    world, kept = World(), list[str]()
-
-    async def make() -> str:
-        asyncio.get_running_loop().call_soon(scope.cancel)  # by the time that others send
-        return "yes"
-
-    with anyio.CancelScope() as scope:
-        kept.append(await world.policy.call(world.call(make), world.scope))
-    assert kept == ["yes"]
