@@ -120,6 +120,7 @@ class PostgresCommit:
     def _connect(self) -> None:
         self._pooled = self._storage.engine.raw_connection()
         driver: Any = self._pooled.driver_connection
+        driver.rollback()  # in a transaction that is open already, a message would not be one of its own
         pipeline = Pipeline(driver)
         pipeline.send("SET default_transaction_isolation TO 'read committed'")
         pipeline.sync()

@@ -52,7 +52,7 @@ def read_ledger(path: Path) -> list[Entry]:
     """Return the lines of a ledger, none when there is no file."""
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()
+    lines = path.read_text().rpartition("\n")[0].splitlines()  # the last one may be in the middle of being written
     return [Entry(what, key, int(pid), float(at)) for what, key, pid, at in (line.split() for line in lines)]
 
 
