@@ -119,9 +119,7 @@ class Attempt:
         self._seen: set[ExecutionId] = set()
         """Whose rows were read by this attempt; of the others it is only known how this process left them."""
         self._left: dict[ExecutionId, tuple[int, int]] = {}
-        """What a commit that was begun leaves where it writes events: the epoch and the last number."""
-        self._lost = False
-        """Whether one was begun and its answer did not come."""
+        """What a commit whose answer did not come leaves where it writes events: the epoch and the last number."""
         self._verdicts: list[FencedError | None] = []
 
     def run(self, pipeline: Pipeline, now: str) -> Steps[Sequence[FencedError | None]]:
@@ -129,27 +127,27 @@ class Attempt:
         try:
             for _ in range(_TRIES):
                 yield from self._see(pipeline)
-                if self._lost and any(self._is_left(one) for one in self._ids):
+                if any(self._is_left(one) for one in self._ids):
                     return self._verdicts
                 if (yield from self._commit(pipeline, now)):
                     return self._verdicts
                 self._forget()
         except BaseException:
-            self._lost = bool(self._left)
             self._forget()
             raise
         raise StorageError("others change the same executions all the time; run the same command again")
 
     def _see(self, pipeline: Pipeline) -> Steps[None]:
         """Read the rows of which this process does not know how it left them."""
-        unknown = [one for one in self._ids if one not in self._known]
-        if unknown:
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        while unknown := [one for one in self._ids if one not in self._known]:
             yield TURN
             self._act(pipeline)
             pipeline.send(_STATES, texts(unknown))
             rows = (yield from pipeline.syncing())[-1]
             found = {ExecutionId(str(row[0])): _state(row) for row in rows}
-            self._remember({one: found.get(one, UNKNOWN) for one in unknown})
+            self._known.update({one: found.get(one, UNKNOWN) for one in unknown})
             self._seen.update(unknown)
 
     def _commit(self, pipeline: Pipeline, now: str) -> Steps[bool]:
@@ -165,8 +163,9 @@ class Attempt:
         _send(pipeline, self._organization_id, group)
         reached(Transaction.JOURNAL, Moment.INSIDE)
         numbered = {event[1] for event in group.events}
+        unanswered = self._left
         self._left = {one: (group.states[one].epoch, group.states[one].seq) for one in numbered}
-        self._remember({one: _known(state) for one, state in group.states.items() if state.running})
+        self._known.update({one: _known(state) for one, state in group.states.items() if state.running})
         moved = all(state.seq > state.had_seq for state in group.states.values())
         message = yield from pipeline.put()
         self._place.followed = moved and self._place.last_part
@@ -176,6 +175,7 @@ class Attempt:
         except Exception as error:
             if getattr(error, "sqlstate", None) != _WRONG:
                 raise
+            self._left = unanswered  # this one was answered: it has left nothing
             return False
         return True
 
@@ -187,11 +187,6 @@ class Attempt:
     def _act(self, pipeline: Pipeline) -> None:
         brief = pipeline.server_version >= _CAN_BE_BRIEF
         pipeline.send(ACT_BRIEFLY_FOR if brief else ACT_FOR, self._organization_id)
-
-    def _remember(self, known: Known) -> None:
-        if len(self._known) > _MOST_KNOWN:
-            self._known.clear()
-        self._known.update(known)
 
     def _forget(self) -> None:
         for one in self._ids:

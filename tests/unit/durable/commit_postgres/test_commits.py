@@ -25,6 +25,7 @@ from tests.wire import TO_CLIENT, TO_SERVER, Wire
 
 from lithograph.domain.usage import Usage
 from lithograph.durable import executions
+from lithograph.durable.attempt_postgres import Attempt
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit_postgres import PostgresCommit
 from lithograph.durable.executions import Lease
@@ -34,7 +35,9 @@ from lithograph.durable.status import Status
 from lithograph.durable.writes import EventRow, Owner, Write
 from lithograph.errors import FencedError, StorageError
 from lithograph.storage.open import Storage, open_storage
+from lithograph.storage.pipeline import Pipeline
 from lithograph.storage.schema import workflow_activity, workflow_event
+from lithograph.storage.steps import Steps
 from lithograph.workflow.spending import account_of
 
 
@@ -112,6 +115,36 @@ def test_an_execution_that_is_claimed_again_by_the_same_process_goes_on(
     assert [type(verdict) for verdict in verdicts] == [FencedError, type(None)]
     assert activities(storage, now.execution_id).keys() == {"first", "second"}
     assert all(gapless(events(storage, now.execution_id)))
+
+
+def test_what_the_server_has_refused_is_not_taken_for_written_when_the_connection_is_lost_then(
+    storage: Storage, wire: Wire, commit: PostgresCommit, at_crash_points: AtCrashPoints
+) -> None:
+    """The end of the execution has taken the number that the refused event was to have, in the same epoch."""
+    owner = claimed(storage, CLOCK)
+    assert commit([result(owner, "first")]) == [None]
+
+    def end_and_cut(passed: str) -> None:
+        if passed == INSIDE:
+            at_crash_points(lambda _: None)
+            assert end(storage, owner, Status.COMPLETED, timestamp(CLOCK.now()))
+            to_cut.append(wire)
+
+    to_cut: list[Wire] = []
+    at_crash_points(end_and_cut)
+    see = Attempt._see
+
+    def see_and_be_cut(self: Attempt, pipeline: Pipeline) -> Steps[None]:
+        if to_cut:
+            to_cut.pop().cut()
+        return (yield from see(self, pipeline))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Attempt, "_see", see_and_be_cut)
+        event = Write(owner, result(owner, "second").activities, (EventRow("next", "{}"),))
+        (verdict,) = commit([event])
+    assert isinstance(verdict, FencedError)
+    assert activities(storage, owner.execution_id).keys() == {"first"}
 
 
 @pytest.mark.parametrize("point", [BEFORE, INSIDE, AFTER])
