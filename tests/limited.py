@@ -14,12 +14,18 @@ DEADLINE = 10.0
 
 
 def limits(
-    clock: VirtualClock, concurrency: int = 5, *, requests: float | None = None, tokens: float | None = None
+    clock: VirtualClock,
+    concurrency: int = 5,
+    *,
+    requests: float | None = None,
+    tokens: float | None = None,
+    spacing: float = 0.0,
 ) -> RateLimiter:
     return RateLimiter(
         concurrency=concurrency,
         requests_per_minute=requests,
         tokens_per_minute=tokens,
+        spacing=spacing,
         now=clock.now,
         sleep=clock.sleep,
     )

@@ -54,7 +54,7 @@ class World:
 
     def __init__(self, behaviour: Behaviour | None = None, *, concurrency: int = 20, retries: int = 3) -> None:
         self.clock = VirtualClock(0.0)
-        limits = ProviderLimits(concurrency=concurrency)
+        limits = ProviderLimits(concurrency=concurrency, spacing=0.0)
         self.provider = Provider("openai:gpt", limits, now=self.clock.now, sleep=self.clock.sleep)
         self.policy = Policy(self.provider, RetryPolicy(retries))
         self.behaviour = behaviour or first()

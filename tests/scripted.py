@@ -77,7 +77,7 @@ async def no_sleep(seconds: float) -> None:
 
 def caller_of(chat: ScriptedChat, clock: VirtualClock | None = None, **more: Any) -> ModelCaller:
     """Return what asks a scripted model; without a clock it does not wait between tries."""
-    limits = ProviderLimits()
+    limits = ProviderLimits(spacing=0.0)
     provider = (
         Provider(chat.name, limits, now=clock.now, sleep=clock.sleep)
         if clock

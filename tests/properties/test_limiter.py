@@ -1,6 +1,7 @@
 """Whoever comes, whenever and with whatever: no window of a minute holds more than the limit, and everybody goes."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import anyio
 from hypothesis import given, settings
@@ -35,15 +36,17 @@ calls = st.builds(
     concurrency=st.integers(1, 8),
     requests=st.integers(1, 10),
     limit=st.integers(20, 200),
+    spacing=st.sampled_from([0.0, 0.25]),
 )
 def test_no_window_holds_more_than_the_limit_and_everybody_goes_in_turn(
-    arrivals: list[Call], concurrency: int, requests: int, limit: int
+    arrivals: list[Call], concurrency: int, requests: int, limit: int, spacing: float
 ) -> None:
     clock = VirtualClock()
     limiter = RateLimiter(
         concurrency=concurrency,
         requests_per_minute=requests,
         tokens_per_minute=limit,
+        spacing=spacing,
         now=clock.now,
         sleep=clock.sleep,
     )
@@ -68,6 +71,7 @@ def test_no_window_holds_more_than_the_limit_and_everybody_goes_in_turn(
     anyio.run(main)
     assert [number for number, _, _ in granted] == list(range(len(arrivals)))
     assert max(running) <= concurrency
+    assert all(later - earlier >= spacing for (_, earlier, _), (_, later, _) in pairwise(granted))
     for _, start, _ in granted:
         inside = [used for _, at, used in granted if start <= at < start + 60]
         assert len(inside) <= requests

@@ -5,6 +5,9 @@ request and for its tokens, and when no hold is on. A large request is not starv
 function, `_advance`, decides all of this; whatever may have made room calls it. It hands a permit over as it decides,
 so no later caller can snatch it, and the first in the queue is the only one that sleeps by the clock. Where the minute
 is shared with other processes, the first is also the one that asks for room in it.
+
+Calls that begin in the same instant end in the same instant, and then each answer waits until the others have been
+worked on, again and again: with some spacing between two permits they spread out once, and stay so.
 """
 
 import math
@@ -121,11 +124,13 @@ class RateLimiter:
         concurrency: int,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
+        spacing: float = 0.0,
         allowance: Allowance | None = None,
         now: Now = time.monotonic,
         sleep: Sleep = anyio.sleep,
     ) -> None:
         """Every number is 1 or more. A limit of None is the one that the provider's answers tell, none before that.
+        `spacing` is the seconds between two permits, at least.
 
         With an `allowance`, the limits that are given are those of all processes together, and it says what this one
         may use of them. Raises `UsageError` for numbers that make no sense.
@@ -142,7 +147,8 @@ class RateLimiter:
         self._learned = [window for window, limit in windows if limit is None]
         self._slots = Slots(concurrency)
         self._now, self._sleep = now, sleep
-        self._held_until = -math.inf
+        self._spacing = spacing
+        self._held_until = self._spaced_until = -math.inf
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
         self._granted = 0
         self._waited = self._longest_wait = 0.0
@@ -259,7 +265,12 @@ class RateLimiter:
 
     def _opens(self, waiter: _Waiter, now: float) -> float:
         """Return when there is room for it, as far as this process alone is concerned."""
-        return max(self._held_until, self._requests.opens(1, now), self._tokens.opens(waiter.tokens, now))
+        return max(
+            self._held_until,
+            self._spaced_until,
+            self._requests.opens(1, now),
+            self._tokens.opens(waiter.tokens, now),
+        )
 
     def _asks(self, waiter: _Waiter) -> bool:
         """Return whether it is for this waiter, and for nothing else, to ask for room in the minute of all."""
@@ -281,6 +292,7 @@ class RateLimiter:
     def _grant(self, waiter: _Waiter, now: float) -> None:
         request, tokens = self._requests.use(1, now), self._tokens.use(waiter.tokens, now)
         leased = None if self._shared is None else self._shared.use(waiter.tokens)
+        self._spaced_until = now + self._spacing
         waiter.permit = Permit(request, tokens, leased, self._slots, self._advance)
         self._granted += 1
         self._waited += now - waiter.since

@@ -46,6 +46,8 @@ class ProviderLimits:
     """Faults in a row that open the circuit."""
     reset_after: float = 30.0
     """Seconds that it stays open."""
+    spacing: float = 0.001
+    """Seconds between two calls, at least: about what it takes to make one and to work on its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Provider:
             concurrency=limits.concurrency,
             requests_per_minute=limits.requests_per_minute,
             tokens_per_minute=limits.tokens_per_minute,
+            spacing=limits.spacing,
             allowance=allowance,
             now=now,
             sleep=sleep,

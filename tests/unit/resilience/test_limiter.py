@@ -58,6 +58,22 @@ async def test_nobody_passes_those_who_wait(clock: VirtualClock) -> None:
     assert order == ["first", "late"]
 
 
+async def test_calls_that_could_begin_together_are_spread_in_their_order(clock: VirtualClock) -> None:
+    limiter = limits(clock, 3, spacing=0.5)
+    async with anyio.create_task_group() as tasks:
+        calls = Calls(limiter, clock, tasks)
+        await calls.add(1, 1, 1, 1)
+        await clock.advance(0.25)
+        calls.cancel(1)
+        await clock.advance(2)
+        assert calls.times == [(0, 0.0), (2, 0.5), (3, 1.0)]
+        await calls.add(1)
+        await calls.end(0)
+        assert calls.times[3:] == [(4, 2.25)]  # long after the one before, nobody waits
+        calls.cancel_all()
+    assert (limiter.running, limiter.queued, clock.sleeping) == (0, 0, 0)
+
+
 async def test_requests_of_a_minute_stay_within_the_limit(clock: VirtualClock) -> None:
     limiter = limits(clock, 10, requests=3)
     async with anyio.create_task_group() as tasks:
