@@ -30,7 +30,7 @@ def journal(storage: Storage, clock: Clock) -> Iterator[JournalWriter]:
     if storage.dialect == "sqlite":
         from lithograph.durable.journal_thread import ThreadJournal
 
-        with committing(storage, clock) as commit, ThreadJournal(commit) as writer:
+        with committing(storage, clock) as commit, ThreadJournal(commit, storage.writing.locked) as writer:
             yield writer
         return
     from lithograph.durable.announce import Announcing

@@ -29,10 +29,10 @@ _QUICK: Final = 0.002
 class ThreadJournal(JournalWriter):
     """Commits groups in a thread of its own, one transaction at a time."""
 
-    def __init__(self, commit: CommitGroup, *, on_loop: bool = True) -> None:
-        """With `on_loop` small groups may be committed on the loop."""
+    def __init__(self, commit: CommitGroup, busy: Callable[[], bool] = lambda: False) -> None:
+        """`busy` says whether a commit would have to wait for somebody else: then none is made on the loop."""
         super().__init__()
-        self._commit, self._on_loop = commit, on_loop
+        self._commit, self._busy = commit, busy
         self._ahead = 0
         self._lasted = _QUICK
         """Seconds that the last small group took; before there was one, too many."""
@@ -42,7 +42,8 @@ class ThreadJournal(JournalWriter):
         self._thread.start()
 
     def _settled(self) -> None:
-        if self._on_loop and not self._ahead and len(self._queue) <= _SMALL_GROUP and self._lasted < _QUICK:
+        small = not self._ahead and len(self._queue) <= _SMALL_GROUP
+        if small and self._lasted < _QUICK and not self._busy():
             answer(self._committed(self._take()))
         else:
             self._hand_over()

@@ -153,7 +153,7 @@ async def test_who_waits_is_answered_when_the_next_group_has_only_to_be_waited_f
 
 async def test_who_waits_for_the_last_group_is_answered_at_once(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
-    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group, on_loop=False) as writer:
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group, busy=lambda: True) as writer:
         for number in range(3):
             with anyio.fail_after(10):
                 await writer.commit(result(owner, f"work/{number}"))

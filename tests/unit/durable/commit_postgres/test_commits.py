@@ -228,7 +228,7 @@ def test_a_server_that_is_away_for_too_long_is_told_to_all_who_wait_and_nothing_
             told.append(f"{name}: {error}")
 
     async def work(commit: PostgresCommit) -> None:
-        with ThreadJournal(commit, on_loop=False) as writer:
+        with ThreadJournal(commit, busy=lambda: True) as writer:
             for names in (["before"], ["while/1", "while/2"], ["after"]):
                 wire.away = -1 if len(names) > 1 else 0
                 if wire.away:
