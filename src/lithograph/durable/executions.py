@@ -183,8 +183,7 @@ def claim(
                 f"{found.last_activity_name or 'its start'}; find out why, then `litho retry {execution_id}`"
             )
             values: dict[str, Any] = {"status": Status.FAILED, "error": error, "completed_at": now, "lease_owner": None}
-            _set(connection, found, values, now)
-            _emit(connection, found, "execution.failed", {"error": error}, now)
+            _change(connection, found, values, now, "execution.failed", {"error": error})
             _tell(connection, found, Status.FAILED)
             poisoned = IncompleteError(f"execution {execution_id} has failed: {error}")
         else:
@@ -199,9 +198,8 @@ def claim(
                 "waiting_for": None,
                 "error": None,
             }
-            _set(connection, found, values, now)
             kind = "recovered" if recovering else "resumed" if found.started_at else "started"
-            _emit(connection, found, f"execution.{kind}", {"epoch": found.epoch + 1}, now)
+            _change(connection, found, values, now, f"execution.{kind}", {"epoch": found.epoch + 1})
             _tell(connection, found, kind)
     if poisoned is not None:
         raise poisoned
@@ -243,8 +241,8 @@ def finish(
     lease = {"lease_owner": None, "lease_expires_at": None}
     execution = execution_of(found)
     check_transition(execution.id, execution.status, status)
-    _set(connection, execution, {"status": status, **ended, **lease, **values}, now)
-    _emit(connection, execution, f"execution.{_EVENT_OF[status]}", payload, now)
+    changes = {"status": status, **ended, **lease, **values}
+    _change(connection, execution, changes, now, f"execution.{_EVENT_OF[status]}", payload)
     _tell(connection, execution, status)
     return True
 
@@ -282,9 +280,8 @@ def change_within(connection: "Connection", found: Execution, wanted: Status, no
         values |= {"error": None, "completed_at": None, "recovery_count": 0}
     else:
         values |= {"error": None, "waiting_for": None}
-    _set(connection, found, values, now)
     kind = "execution.cancelled" if wanted is Status.CANCELLED else "execution.resumed"
-    _emit(connection, found, kind, {"from": found.status}, now)
+    _change(connection, found, values, now, kind, {"from": found.status})
     _tell(connection, found, wanted)
     return get(connection, found.organization_id, found.id)
 
@@ -306,19 +303,21 @@ def unowned(execution: Execution, now: str) -> bool:
     return execution.status is not Status.RUNNING or execution.lease_owner is None or expired
 
 
-def _set(connection: "Connection", found: Execution, values: Mapping[str, Any], now: str) -> None:
-    """Compare and set: the row must be as it was read."""
+def _change(
+    connection: "Connection",
+    found: Execution,
+    values: Mapping[str, Any],
+    now: str,
+    kind: str,
+    payload: Mapping[str, Any],
+) -> None:
+    """Compare and set: the row must be as it was read. The event of it is the next one."""
     c = workflow_execution.c
-    same = (c.id == found.id) & (c.status == found.status) & (c.epoch == found.epoch)
-    changed = connection.execute(update(workflow_execution).where(same).values(updated_at=now, **values))
+    same = (c.id == found.id) & (c.status == found.status) & (c.epoch == found.epoch) & (c.last_seq == found.last_seq)
+    seq = found.last_seq + 1
+    changed = connection.execute(update(workflow_execution).where(same).values(last_seq=seq, updated_at=now, **values))
     if changed.rowcount != 1:
         raise StateError(f"execution {found.id} was changed by somebody else meanwhile: look at it again")
-
-
-def _emit(connection: "Connection", found: Execution, kind: str, payload: Mapping[str, Any], now: str) -> None:
-    c = workflow_execution.c
-    connection.execute(update(workflow_execution).where(c.id == found.id).values(last_seq=c.last_seq + 1))
-    seq = connection.execute(select(c.last_seq).where(c.id == found.id)).scalar_one()
     connection.execute(
         insert(workflow_event),
         {
@@ -365,8 +364,7 @@ def admit(
 
     To be called in a transaction that has locked it.
     """
-    _set(connection, found, {"waiting_for": None, "input": dict(given)}, now)
-    _emit(connection, found, event, said, now)
+    _change(connection, found, {"waiting_for": None, "input": dict(given)}, now, event, said)
     return get(connection, found.organization_id, found.id)
 
 

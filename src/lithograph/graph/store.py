@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from lithograph.domain.document import Span
 from lithograph.domain.facts import Literal
@@ -29,7 +29,10 @@ def publish(
 
 
 def withdraw(connection: "Connection", organization_id: OrganizationId, execution_id: ExecutionId) -> None:
-    """Delete the graph of an execution."""
+    """Delete the graph of an execution. Where there is none, as a rule, one look is all it takes."""
+    c = entity.c
+    if connection.execute(select(c.id).where(c.execution_id == execution_id).limit(1)).first() is None:
+        return
     for table in (evidence, relation, mention, entity):
         mine = (table.c.execution_id == execution_id) & (table.c.organization_id == organization_id)
         connection.execute(delete(table).where(mine))

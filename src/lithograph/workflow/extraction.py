@@ -169,7 +169,6 @@ class _Extraction:
 
     async def workflow(self, context: Context) -> Outcome:
         """Run the pipeline through the journal."""
-        await anyio.to_thread.run_sync(self.tracker.watch, context.writer)
         async with self._asking(context) as (extractor, settings):
             pipeline = ExtractionPipeline(self._ontology, extractor, settings)
             self._prepared()
@@ -195,22 +194,20 @@ class _Extraction:
             if isinstance(extractor, RemoteExtractor):
                 notices = Notices(context.writer, self._owner, self.tracker.progress)
                 hearing.enter_context(notices.heard_from(extractor.providers))
-                extractor = extractor.within(await anyio.to_thread.run_sync(self._scope, context, notices))
+                extractor = extractor.within(await anyio.to_thread.run_sync(self._begin, context, notices))
                 # The provider's limiter limits calls: while some chunks wait for it, others are being journaled.
                 settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
+            else:
+                await anyio.to_thread.run_sync(self.tracker.watch, context.writer)
             if self._extractor.identity.metered:
                 responses = StoredResponses(self._worker.storage, context.writer, self._owner)
                 extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
             yield extractor, settings
 
-    def _scope(self, context: Context, notices: Notices) -> Scope:
-        storage, owner = self._worker.storage, self._owner
-        mine = partial(
-            executions.get, organization_id=owner.organization_id, execution_id=ExecutionId(owner.execution_id)
-        )
-        execution = storage.ask(owner.organization_id, mine)
+    def _begin(self, context: Context, notices: Notices) -> Scope:
+        self.tracker.watch(context.writer)
         return Scope(
-            budgets_of(self._worker, execution, self._given.limits, owner, context.writer),
+            budgets_of(self._worker, self._owner, self._given.limits, context.writer),
             self._worker.outage_patience,
             notices,
             context.activities.gate.aside,

@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 
 from lithograph.domain.ids import OrganizationId
 from lithograph.domain.usage import Usage
+from lithograph.durable import executions
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
-from lithograph.durable.executions import Execution
 from lithograph.durable.journal import JournalWriter
 from lithograph.durable.run import Worker
 from lithograph.durable.writes import Owner, Write
@@ -20,7 +20,7 @@ from lithograph.storage.schema import organization
 from lithograph.storage.schema import spending as booked
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,7 @@ class Account:
     spent: Usage
 
 
-def budgets_of(
-    worker: Worker, execution: Execution, limits: Limits, owner: Owner, writer: JournalWriter
-) -> tuple[Budget, ...]:
+def budgets_of(worker: Worker, owner: Owner, limits: Limits, writer: JournalWriter) -> tuple[Budget, ...]:
     """Return the budget of an execution, which also books what it spends, and that of its organisation if it has one.
 
     All executions of a process share the organisation's. What other processes spend meanwhile counts when the process
@@ -43,24 +41,32 @@ def budgets_of(
     def book(spent: Usage) -> None:
         writer.later("spent", Write(owner, spent=spent))
 
-    own = Budget("this execution", limits, Usage(0, execution.spent_tokens, 0, execution.spent_cost_usd), book)
-    account = account_of(worker.storage, execution.organization_id)
+    def look(connection: "Connection") -> tuple[Usage, Account]:
+        found = executions.get(connection, owner.organization_id, owner.execution_id)
+        return Usage(0, found.spent_tokens, 0, found.spent_cost_usd), _account(connection, owner.organization_id)
+
+    spent, account = worker.storage.ask(owner.organization_id, look)
+    own = Budget("this execution", limits, spent, book)
     if account.limits == Limits():
         return (own,)
-    shared = worker.budgets.get(execution.organization_id)
+    shared = worker.budgets.get(owner.organization_id)
     if shared is None or shared.limits != account.limits:
-        shared = Budget(f"organisation {execution.organization_id}", account.limits, account.spent)
-        worker.budgets[execution.organization_id] = shared
+        shared = Budget(f"organisation {owner.organization_id}", account.limits, account.spent)
+        worker.budgets[owner.organization_id] = shared
     return own, shared
 
 
 def account_of(storage: Storage, organization_id: OrganizationId) -> Account:
     """Return the account of an organisation, empty for one that has done nothing yet."""
-    c, s = organization.c, booked.c
-    spent = select(_sum(s.tokens), _sum(s.cost_usd)).where(s.organization_id == organization_id)
     with storage.read(organization_id) as connection:
-        limits = connection.execute(select(c.max_tokens, c.max_cost_usd).where(c.id == organization_id)).first()
-        tokens, cost = connection.execute(spent).one()
+        return _account(connection, organization_id)
+
+
+def _account(connection: "Connection", organization_id: OrganizationId) -> Account:
+    c, s = organization.c, booked.c
+    limits = connection.execute(select(c.max_tokens, c.max_cost_usd).where(c.id == organization_id)).first()
+    spent = select(_sum(s.tokens), _sum(s.cost_usd)).where(s.organization_id == organization_id)
+    tokens, cost = connection.execute(spent).one()
     return Account(Limits(*limits) if limits else Limits(), Usage(0, int(tokens), 0, float(cost)))
 
 

@@ -30,7 +30,7 @@ async def budgets(
     it has ended.
     """
     with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
-        yield budgets_of(of or worker(storage), seen(storage, owner.execution_id), limits, owner, writer)
+        yield budgets_of(of or worker(storage), owner, limits, writer)
 
 
 async def spend(of: tuple[Budget, ...], used: Usage = CALL) -> None:
