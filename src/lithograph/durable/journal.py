@@ -2,7 +2,8 @@
 
 A caller of `commit` is answered after the transaction that holds its write. `later` is for what nobody waits for:
 marks that an activity runs, answers that were paid for; they ride along, and a mark is forgotten when its activity's
-result comes first. All of it is written in the order in which it came.
+result comes first; when nothing else comes, they are committed by themselves after a moment. All of it is written in
+the order in which it came.
 
 A group is begun when the loop has nothing more to add to it. Who commits it is a matter of the database: see
 `journal_thread` for a file, `journal_loop` for a server.
@@ -24,6 +25,9 @@ _LARGEST_GROUP: Final = 1_000
 _WHOLE_GROUP: Final = 50
 """Of more writes than this, half go into a transaction: meanwhile those of the one before add to the other half."""
 
+_ALONE: Final = 0.05
+"""Seconds after which what nobody waits for is committed by itself: then it is not in the way when answers come."""
+
 Queued = list[tuple[object, Write | None]]
 """Writes by what they are queued under: the future of who waits, or a name. None where only the place counts."""
 
@@ -40,6 +44,9 @@ class JournalWriter(ABC):
         self._waited_for = 0
         """How many in the queue somebody waits for; without any, nothing is committed."""
         self._looking = False
+        self._reminder: asyncio.TimerHandle | None = None
+        self._lost: BaseException | None = None
+        """Why something that nobody waited for was not written, when nobody has heard of it yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +55,8 @@ class JournalWriter(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Commit what is queued and what rides along."""
+        if self._reminder is not None:
+            self._reminder.cancel()
         self._close()
 
     async def commit(self, write: Write) -> None:
@@ -64,6 +73,8 @@ class JournalWriter(ABC):
         name = (write.owner.execution_id, key)
         self._queue.pop(name, None)
         self._queue[name] = write
+        if self._reminder is None:
+            self._reminder = self._loop.call_later(_ALONE, self._remind)
 
     async def flush(self) -> None:
         """Return when everything that came before is durable or fenced off, what rides along too.
@@ -72,7 +83,23 @@ class JournalWriter(ABC):
         """
         await self._put(None)
 
+    def _remind(self) -> None:
+        """See to it that what nobody waits for is written."""
+        self._reminder = None
+        if self._queue and not self._waited_for:
+            self._queued(None).add_done_callback(self._written)
+
+    def _written(self, nobody: "asyncio.Future[None]") -> None:
+        if not nobody.cancelled():
+            self._lost = nobody.exception() or self._lost
+
     def _put(self, write: Write | None) -> "asyncio.Future[None]":
+        if self._lost is not None:
+            lost, self._lost = self._lost, None
+            raise lost
+        return self._queued(write)
+
+    def _queued(self, write: Write | None) -> "asyncio.Future[None]":
         answer = self._loop.create_future()
         self._queue[answer] = write
         self._waited_for += 1

@@ -151,6 +151,36 @@ async def test_who_waits_is_answered_when_the_next_group_has_only_to_be_waited_f
     assert stepped.sizes == [1, 1]
 
 
+async def test_what_nobody_waits_for_is_written_after_a_moment(storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group) as writer:
+        writer.later("event", event(owner, "event"))
+        await until(lambda: "event" in kinds(storage, owner.execution_id))
+
+
+@pytest.mark.parametrize("heard_by", ["commit", "flush"])
+async def test_who_comes_next_hears_that_what_nobody_waited_for_was_lost(heard_by: str, storage: Storage) -> None:
+    owner = claimed(storage, CLOCK)
+    groups: list[int] = []
+
+    with committing(storage, CLOCK) as commit_group:
+
+        def once_full(writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> Sequence[Verdict]:
+            groups.append(len(writes))
+            if len(groups) == 1:
+                raise StorageError("the disk is full")
+            return commit_group(writes, waiting)
+
+        with ThreadJournal(once_full, busy=lambda: True) as writer:
+            writer.later("lost", event(owner, "lost"))
+            await until(lambda: groups == [1])
+            await anyio.sleep(0.01)
+            with pytest.raises(StorageError, match="the disk is full"):
+                await (writer.flush() if heard_by == "flush" else writer.commit(event(owner, "refused")))
+            await writer.commit(event(owner, "event"))  # it is told once
+    assert kinds(storage, owner.execution_id) == ["execution.started", "event"]
+
+
 async def test_who_waits_for_the_last_group_is_answered_at_once(storage: Storage) -> None:
     owner = claimed(storage, CLOCK)
     with committing(storage, CLOCK) as commit_group, ThreadJournal(commit_group, busy=lambda: True) as writer:
