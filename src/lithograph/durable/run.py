@@ -183,9 +183,12 @@ async def run_execution(
     subject = Subject(owner.organization_id, owner.execution_id, workflow_type)
     with watch_run(subject) as watch, journaling(worker) as writer:
         try:
-            status = Status.RUNNING
+            status, fresh = Status.RUNNING, owner.first
             while status is Status.RUNNING:
-                finished, begun = await anyio.to_thread.run_sync(_load, worker.storage, owner)
+                finished, begun = dict[str, Finished](), 0
+                if not fresh:
+                    finished, begun = await anyio.to_thread.run_sync(_load, worker.storage, owner)
+                fresh = False
                 tell_loaded(subject, len(finished), begun)
                 activities = journaled(writer=writer, finished=finished)
                 given = Context(owner, activities, writer, worker.storage)

@@ -57,6 +57,11 @@ class Owner(msgspec.Struct, frozen=True):
     execution_id: ExecutionId
     epoch: int
 
+    @property
+    def first(self) -> bool:
+        """Whether nobody had the execution before: then what the journal has of it was written by this worker."""
+        return self.epoch == 1
+
 
 class Write(msgspec.Struct, frozen=True):
     """Everything that one task wants committed together.

@@ -33,7 +33,7 @@ from lithograph.storage.open import Storage
 from lithograph.workflow.extraction_input import EXTRACTION, VERSION, ExtractionInput, input_of
 from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.fragments import FragmentCodec
-from lithograph.workflow.materials import document_of, keep_document, keep_ontology, ontology_of
+from lithograph.workflow.materials import keep_document, keep_ontology, materials_of
 from lithograph.workflow.notices import Notices
 from lithograph.workflow.replay import Replay, replay
 from lithograph.workflow.spending import budgets_of
@@ -119,7 +119,8 @@ async def run_extraction(
     """
     given = input_of(execution)
     organization_id = execution.organization_id
-    document, ontology = await anyio.to_thread.run_sync(_materials_of, worker.storage, organization_id, given)
+    load = partial(materials_of, worker.storage, organization_id, given.document, given.ontology)
+    document, ontology = await anyio.to_thread.run_sync(load)
     extractor = named(given.choice, ontology)
     # Nothing that can fail or be cancelled comes between the claim and the run, which gives it back.
     owner = await claim(worker, organization_id, execution.id, resume=resume)
@@ -133,13 +134,6 @@ async def run_extraction(
         progress=work.tracker.progress,
         workflow_type=EXTRACTION,
     )
-
-
-def _materials_of(
-    storage: Storage, organization_id: OrganizationId, given: ExtractionInput
-) -> tuple[Document, Ontology]:
-    document = document_of(storage, organization_id, given.document)
-    return document, ontology_of(storage, organization_id, given.ontology)
 
 
 class _Extraction:
@@ -234,7 +228,7 @@ def result_of_execution(
     with storage.read(organization_id) as connection:
         execution = executions.get(connection, organization_id, execution_id)
     given = input_of(execution)
-    document, ontology = _materials_of(storage, organization_id, given)
+    document, ontology = materials_of(storage, organization_id, given.document, given.ontology)
     journal: Replay = replay(storage, execution)
     result = journal.result(document, ontology, given.settings)
     # The same document may have been given under another name before.

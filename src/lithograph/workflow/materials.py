@@ -87,25 +87,40 @@ def _is_kept(connection: "Connection", table: Table, mine: "ColumnElement[bool]"
 
 def document_of(storage: Storage, organization_id: OrganizationId, document_id: DocumentId) -> Document:
     """Return a document; raises `NotFoundError` when the organisation has none of that id."""
-    c = documents.c
     with storage.read(organization_id) as connection:
-        row = connection.execute(
-            select(c.organization_id, c.source, c.sha256, c.media_type, c.text).where(
-                c.id == document_id, c.organization_id == organization_id
-            )
-        ).first()
+        return _document(connection, organization_id, document_id)
+
+
+def ontology_of(storage: Storage, organization_id: OrganizationId, content_hash: str) -> Ontology:
+    """Return an ontology; raises `NotFoundError` when the organisation has none of that content hash."""
+    with storage.read(organization_id) as connection:
+        body = _body(connection, organization_id, content_hash)
+    return msgspec.json.decode(body, type=Ontology)
+
+
+def materials_of(
+    storage: Storage, organization_id: OrganizationId, document_id: DocumentId, content_hash: str
+) -> tuple[Document, Ontology]:
+    """Return what `document_of` and `ontology_of` do, of the same moment."""
+    with storage.read(organization_id) as connection:
+        document = _document(connection, organization_id, document_id)
+        body = _body(connection, organization_id, content_hash)
+    return document, msgspec.json.decode(body, type=Ontology)
+
+
+def _document(connection: "Connection", organization_id: OrganizationId, document_id: DocumentId) -> Document:
+    c = documents.c
+    mine = (c.id == document_id) & (c.organization_id == organization_id)
+    row = connection.execute(select(c.organization_id, c.source, c.sha256, c.media_type, c.text).where(mine)).first()
     if row is None:
         raise NotFoundError(f"document {document_id}")
     return Document(*row)
 
 
-def ontology_of(storage: Storage, organization_id: OrganizationId, content_hash: str) -> Ontology:
-    """Return an ontology; raises `NotFoundError` when the organisation has none of that content hash."""
+def _body(connection: "Connection", organization_id: OrganizationId, content_hash: str) -> str:
     c = ontologies.c
-    with storage.read(organization_id) as connection:
-        found = connection.execute(
-            select(json_text(c.body)).where(c.organization_id == organization_id, c.content_hash == content_hash)
-        ).scalar()
+    mine = (c.organization_id == organization_id) & (c.content_hash == content_hash)
+    found = connection.execute(select(json_text(c.body)).where(mine)).scalar()
     if found is None:
         raise NotFoundError(f"ontology with the content hash {content_hash}")
-    return msgspec.json.decode(found, type=Ontology)
+    return str(found)

@@ -23,6 +23,7 @@ from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
 from lithograph.durable.executions import Execution
 from lithograph.durable.run import Worker, journaling
+from lithograph.durable.signals import Signal
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.errors import StateError, TransientError, UnreachableError, UsageError, innermost
@@ -238,12 +239,14 @@ async def run_one(
     to heed, counts no more.
     """
     look = partial(_look, worker.storage, organization_id, execution_id)
-    execution = await _let_go(worker, await anyio.to_thread.run_sync(look))
+    found, asked = await anyio.to_thread.run_sync(_asked, worker.storage, organization_id, execution_id)
+    execution = await _let_go(worker, found)
     source = str(execution.input.get("source", ""))
     if execution.status in (Status.COMPLETED, Status.CANCELLED):
         return Part(execution, source, worked=False)
-    stale = (signals.PAUSE, signals.CANCEL) if execution.status.retriable else (signals.PAUSE,)
-    await anyio.to_thread.run_sync(partial(signals.withdraw, worker.storage, execution, stale, worker.clock))
+    if asked or execution is not found:
+        stale = (signals.PAUSE, signals.CANCEL) if execution.status.retriable else (signals.PAUSE,)
+        await anyio.to_thread.run_sync(partial(signals.withdraw, worker.storage, execution, stale, worker.clock))
     if execution.status.retriable:
         again = partial(executions.change, worker.storage, organization_id, execution_id, Status.PENDING, worker.clock)
         execution = await anyio.to_thread.run_sync(again)
@@ -354,15 +357,22 @@ async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> 
 
 def _let_be(storage: Storage, suspended: Execution) -> bool:
     """Whether an execution is not to go on by itself any more."""
-    with storage.read(suspended.organization_id) as connection:
-        now = executions.get(connection, suspended.organization_id, suspended.id)
-        asked = signals.waiting(connection, Owner(now.organization_id, now.id, now.epoch))
+    now, asked = _asked(storage, suspended.organization_id, suspended.id)
     return now.status is not Status.SUSPENDED or any(signal.name == signals.PAUSE for signal in asked)
 
 
 def _look(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:
     with storage.read(organization_id) as connection:
         return executions.get(connection, organization_id, execution_id)
+
+
+def _asked(
+    storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId
+) -> tuple[Execution, Sequence[Signal]]:
+    """Return an execution, and the signals that nobody has acted on."""
+    with storage.read(organization_id) as connection:
+        found = executions.get(connection, organization_id, execution_id)
+        return found, signals.waiting(connection, Owner(organization_id, execution_id, found.epoch))
 
 
 @asynccontextmanager

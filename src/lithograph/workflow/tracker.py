@@ -34,7 +34,8 @@ class Tracker:
     def watch(self, writer: JournalWriter) -> None:
         """Begin to count: the workflow begins, perhaps not for the first time. Stages are told of through `writer`."""
         self._count_anew()
-        self._percent = _last_percent(self._storage, self._owner)
+        if not self._owner.first:
+            self._percent = max(self._percent, _last_percent(self._storage, self._owner))
         self._writer = writer
 
     def saw(self, progress: Progress) -> None:
