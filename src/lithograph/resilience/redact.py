@@ -1,4 +1,4 @@
-"""Redact: a text of a provider without anything that looks like a key.
+"""Redact: a text of a provider without anything that looks like a key, and that can be kept and shown anywhere.
 
 Providers repeat what they were sent: "Incorrect API key provided: sk-abc***xyz", or an address with `?key=` in it.
 Such a text goes into logs, events and the journal, so it is cleaned where it comes in. What is not a key and goes too,
@@ -11,6 +11,9 @@ _LONGEST = 2000
 """Characters that are looked at: what comes after them is not worth reading, and bounds the time."""
 
 _REMOVED = "[removed]"
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What a terminal takes for a command, and what no database keeps: NUL and half of a surrogate pair."""
 
 _NAME = r"(?:(?:api|access|auth|secret|subscription)[ _-]?(?:key|token)|password)"
 
@@ -31,8 +34,11 @@ _SECRETS = [
 
 
 def redact(text: str) -> str:
-    """Return `text`, or its first 2,000 characters, on one line and without what looks like a key."""
-    text = " ".join(text[:_LONGEST].split())
+    """Return `text`, or its first 2,000 characters, on one line and without what looks like a key.
+
+    A character that cannot be kept or shown becomes U+FFFD.
+    """
+    text = _UNFIT.sub("\ufffd", " ".join(text[:_LONGEST].split()))
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

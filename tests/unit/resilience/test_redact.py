@@ -28,6 +28,11 @@ def test_what_looks_like_a_key_is_not_repeated(said: str, shown: str) -> None:
     assert redact(said) == shown
 
 
+@pytest.mark.parametrize("unfit", ["\x00", "\x1b", "\x7f", "\x9b", "\ud83d"])
+def test_what_cannot_be_kept_or_would_command_a_terminal_is_one_character(unfit: str) -> None:
+    assert redact(f"bad{unfit} text\r\n in two lines") == "bad\ufffd text in two lines"
+
+
 @pytest.mark.parametrize(
     "said",
     [
