@@ -1,6 +1,6 @@
 """The extraction workflow: the pipeline, run through the journal, one execution for each document."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ from lithograph.workflow.extraction_input import EXTRACTION, VERSION, Extraction
 from lithograph.workflow.extractors import ExtractorNamed, RemoteExtractor, rules_only
 from lithograph.workflow.fragments import FragmentCodec
 from lithograph.workflow.materials import keep_document, keep_ontology, materials_of
-from lithograph.workflow.notices import Notices
+from lithograph.workflow.notices import Notices, left_open
 from lithograph.workflow.replay import Replay, replay
 from lithograph.workflow.spending import budgets_of
 from lithograph.workflow.tracker import Tracker
@@ -188,7 +188,9 @@ class _Extraction:
             if isinstance(extractor, RemoteExtractor):
                 notices = Notices(context.writer, self._owner, self.tracker.progress)
                 hearing.enter_context(notices.heard_from(extractor.providers))
-                extractor = extractor.within(await anyio.to_thread.run_sync(self._begin, context, notices))
+                scope, away = await anyio.to_thread.run_sync(self._begin, context, notices)
+                notices.are_back(extractor.providers, away)
+                extractor = extractor.within(scope)
                 # The provider's limiter limits calls: while some chunks wait for it, others are being journaled.
                 settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
             else:
@@ -198,15 +200,17 @@ class _Extraction:
                 extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
             yield extractor, settings
 
-    def _begin(self, context: Context, notices: Notices) -> Scope:
+    def _begin(self, context: Context, notices: Notices) -> tuple[Scope, Sequence[str]]:
+        """Return on whose behalf calls are made, and which providers were away when the execution was left."""
         self.tracker.watch(context.writer)
-        return Scope(
+        scope = Scope(
             budgets_of(self._worker, self._owner, self._given.limits, context.writer),
             self._worker.outage_patience,
             notices,
             context.activities.gate.aside,
             self._worker.chance,
         )
+        return scope, () if self._owner.first else left_open(self._worker.storage, self._owner)
 
 
 def summary_of(result: ExtractionResult) -> dict[str, Any]:
