@@ -12,7 +12,7 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def provider(clock: VirtualClock) -> Provider:
-    limits = ProviderLimits(concurrency=2, threshold=3, reset_after=10.0)
+    limits = ProviderLimits(concurrency=2, threshold=3, reset_after=10.0, spacing=0.0)
     return Provider("openai:gpt", limits, now=clock.now, sleep=clock.sleep)
 
 
