@@ -3,9 +3,9 @@
 The statements are written for the database's driver, since they decide what an activity costs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import chain
+from sqlite3 import Error
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lithograph.durable.clock import Clock, timestamp
@@ -59,6 +59,9 @@ class _Insert:
         self._sizes = [(size, statement.format(rows=", ".join([row] * size))) for size in _TOGETHER]
 
     def run(self, cursor: "Cursor", rows: Sequence[tuple[Any, ...]]) -> None:
+        if len(rows) == 1:
+            cursor.execute(self._sizes[-1][1], rows[0])
+            return
         first = 0
         for size, statement in self._sizes:
             while len(rows) - first >= size:
@@ -77,38 +80,39 @@ class SqliteCommit:
         self._clock = clock
         self._raw = storage.engine.raw_connection()
         # Every row of a group is of an execution that the same transaction has seen.
-        self._raw.cursor().execute("PRAGMA foreign_keys = OFF")
+        self._cursor = cast("Cursor", self._raw.cursor())
+        self._cursor.execute("PRAGMA foreign_keys = OFF")
 
     def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> list[FencedError | None]:
         """Commit `writes` in one transaction; see `CommitGroup`."""
         reached(Transaction.JOURNAL, Moment.BEFORE)
-        with self._storage.translated(), self._alone(waiting):
-            cursor = cast("Cursor", self._raw.cursor())
-            cursor.execute("BEGIN IMMEDIATE")
-            try:
-                verdicts = self._write(cursor, writes)
-                reached(Transaction.JOURNAL, Moment.INSIDE)
-                waiting()
-                cursor.execute("COMMIT")
-            except BaseException:
-                if cursor.connection.in_transaction:
-                    cursor.execute("ROLLBACK")
-                raise
-            finally:
-                cursor.close()
-        reached(Transaction.JOURNAL, Moment.AFTER)
-        return verdicts
-
-    @contextmanager
-    def _alone(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Let nobody else in this process write meanwhile."""
         if not self._storage.writing.acquire(blocking=False):
             waiting()
             self._storage.writing.acquire()
         try:
-            yield
+            verdicts = self._committed(self._cursor, writes, waiting)
+        except Error:
+            with self._storage.translated():
+                raise
         finally:
             self._storage.writing.release()
+        reached(Transaction.JOURNAL, Moment.AFTER)
+        return verdicts
+
+    def _committed(
+        self, cursor: "Cursor", writes: Sequence[Write], waiting: Callable[[], None]
+    ) -> list[FencedError | None]:
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            verdicts = self._write(cursor, writes)
+            reached(Transaction.JOURNAL, Moment.INSIDE)
+            waiting()
+            cursor.execute("COMMIT")
+        except BaseException:
+            if cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+        return verdicts
 
     def _write(self, cursor: "Cursor", writes: Sequence[Write]) -> list[FencedError | None]:
         group = Group(timestamp(self._clock.now()))
@@ -129,5 +133,6 @@ class SqliteCommit:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._raw.cursor().execute("PRAGMA foreign_keys = ON")
+        self._cursor.execute("PRAGMA foreign_keys = ON")
+        self._cursor.close()
         self._raw.close()

@@ -56,7 +56,7 @@ def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
+        _driver(connection).execute(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
 
     return engine
 
@@ -102,9 +102,14 @@ def set_foreign_keys(connection: Connection, wanted: bool) -> None:
 
 
 def _set(connection: Connection, pragma: str, wanted: bool) -> None:
+    _driver(connection).execute(f"PRAGMA {pragma} = {'ON' if wanted else 'OFF'}")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection: of what is said in every transaction, SQLAlchemy's part is the larger."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is ours
-    driver.execute(f"PRAGMA {pragma} = {'ON' if wanted else 'OFF'}")
+    return driver
 
 
 def journal_mode(engine: Engine) -> str:
