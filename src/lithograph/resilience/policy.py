@@ -174,12 +174,13 @@ class Policy:
                 watch.end(Outcome.COMPLETED, used)
         except TransientError as error:
             if counts(error):
+                self.provider.failed()
                 circuit.failed()
-                self.provider.faults += 1
             if isinstance(error, RateLimitedError):
                 slot.rate_limited()
             raise _TriedError(error, probing=circuit.probe) from error
         circuit.succeeded()
+        self.provider.answered()
         slot.succeeded()
         slot.settle(used.tokens)
         reservations.settle(used)

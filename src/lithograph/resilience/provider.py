@@ -34,6 +34,11 @@ class Notice:
 
 Told = Callable[[Notice], None]
 
+_HELD_BACK = 10
+"""How many times the usual spacing it takes until the next call, after a fault; it doubles with each further one."""
+
+_MOST_DOUBLED = 6
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderLimits:
@@ -99,6 +104,7 @@ class Provider:
         )
         self._reset_after = limits.reset_after
         self._listeners: dict[Told, None] = {}
+        self._spacing, self._strain = limits.spacing, 0
         self.rate_limited = self.faults = self._opened = 0
         tell_provider(self)
 
@@ -112,6 +118,20 @@ class Provider:
     def forget(self, told: Told) -> None:
         """Call it no more."""
         self._listeners.pop(told, None)
+
+    def failed(self) -> None:
+        """Count a fault, and let the next call wait a moment.
+
+        One that is away refuses at once, while answers to what was asked before still come, and keep the circuit
+        closed: without that moment, whoever waits would be sent into the outage.
+        """
+        self.faults += 1
+        self.limiter.hold(_HELD_BACK * self._spacing * 2**self._strain)
+        self._strain = min(self._strain + 1, _MOST_DOUBLED)
+
+    def answered(self) -> None:
+        """Say that there was an answer: the last fault counts no more."""
+        self._strain = max(self._strain - 1, 0)
 
     def metrics(self) -> ProviderMetrics:
         """Return the counts."""
@@ -131,6 +151,7 @@ class Provider:
 
     def _circuit_changed(self, state: State) -> None:
         tell_circuit(self.name, state)
+        self._strain = 0
         if state is State.HALF_OPEN:
             return
         opened = state is State.OPEN

@@ -1,3 +1,4 @@
+import anyio
 import pytest
 from tests.clocks import VirtualClock
 
@@ -63,7 +64,38 @@ async def test_the_metrics_are_those_of_its_circuit_and_its_limiter(provider: Pr
     held = [await provider.limiter.acquire(10) for _ in range(2)]
     held[0].rate_limited()
     fail(provider, 3)
-    provider.faults += 3
+    for _ in range(3):
+        provider.failed()
     found = provider.metrics()
     assert (found.circuit, found.opened, found.faults) == (State.OPEN, 1, 3)
     assert (found.running, found.queued, found.allowed, found.granted) == (2, 0, 1, 2)
+
+
+async def test_after_a_fault_the_next_call_waits_and_longer_after_each_further_one(clock: VirtualClock) -> None:
+    limits = ProviderLimits(concurrency=9, threshold=9, spacing=0.5)
+    provider = Provider("openai:gpt", limits, now=clock.now, sleep=clock.sleep)
+    began: list[float] = []
+    start = clock.now()
+
+    async def call() -> None:
+        with await provider.limiter.acquire(1):
+            began.append(clock.now() - start)
+
+    async with anyio.create_task_group() as tasks:
+        provider.failed()  # 5 s from now
+        tasks.start_soon(call)
+        await clock.advance(5)
+        provider.failed()  # 10 s
+        provider.failed()  # 20 s
+        tasks.start_soon(call)
+        await clock.advance(20)
+        for _ in range(3):
+            provider.answered()
+        provider.failed()  # 5 s
+        tasks.start_soon(call)
+        await clock.advance(5)
+        fail(provider, 9)  # the circuit opens, and to be left alone is enough
+        provider.failed()  # 5 s
+        tasks.start_soon(call)
+        await clock.advance(5)
+    assert began == [5.0, 25.0, 30.0, 35.0]
