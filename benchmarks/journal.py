@@ -8,8 +8,8 @@ runs over a generated text with the stand-in of `benchmarks.standin`, which wait
 time is subtracted. Ideal is `calls * latency / concurrency`. The best of several repetitions counts, since other work
 on the machine only ever makes it slower. How many times raw the concurrent journal is depends on the disk: the journal
 costs CPU, a raw commit waits for the disk, whose `fdatasync` is measured beside them; `--disk 200` is one that takes
-0.2 ms longer. `--peers` adds DBOS, where this Python has it, or the one that the environment variable
-BENCHMARK_PEERS_PYTHON names.
+0.2 ms longer. What SQLite alone makes of the same rows, in groups as the journal forms them, is the most it can be.
+`--peers` adds DBOS, where this Python has it, or the one that the environment variable BENCHMARK_PEERS_PYTHON names.
 """
 
 import argparse
@@ -28,12 +28,15 @@ from benchmarks.journal_places import File, Measured, OnServer, Place, observed
 from benchmarks.slow_disk import slow_down
 from benchmarks.workers import server
 
+from lithograph.cli.garbage import collect_seldom
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, ExecutionId
 from lithograph.durable import executions
-from lithograph.durable.clock import SystemClock
+from lithograph.durable.clock import SystemClock, timestamp
+from lithograph.durable.commit import committing
 from lithograph.durable.executions import Lease, NewExecution
 from lithograph.durable.run import Context, Outcome, Worker, run_execution
 from lithograph.durable.status import Status
+from lithograph.durable.writes import ActivityRow, ActivityStatus, EventRow, Write
 from lithograph.storage.open import Storage, open_storage
 
 RESULT = '{"found": "' + "x" * 2_000 + '"}'
@@ -45,6 +48,8 @@ PLAIN, CPU, REPLAY = 1.05, 5.0, 1.0
 LONG = 0.1
 """Seconds of a model's latency from which on it is what an extraction takes."""
 CONCURRENT = 100
+GROUP = 50
+"""How many the journal takes at once when so many are under way: the others are answered meanwhile."""
 REPEATS = 3
 
 
@@ -80,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--disk", type=int, default=0, metavar="US", help="let every commit wait so much longer for the disk"
     )
     options = parser.parse_args(arguments)
+    collect_seldom()  # as the processes of `litho` do
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, ExitStack() as stack:
         if not (options.postgres or options.db):
             slow_down(options.disk, Path(folder))
@@ -112,6 +118,10 @@ def print_rates(place: Place) -> float:
     row(f"activities, {CONCURRENT} at once", f"{10 * count / many.seconds:.0f} /s")
     ratio = 10 * count / many.seconds / rate
     row("  times raw", f"{ratio:.1f} x", f">= {place.many:g}", ratio >= place.many)
+    if isinstance(place, File):
+        alone = min(in_groups(place, 10 * count).seconds for _ in range(REPEATS))
+        row(f"{GROUP} in a transaction, made before, no loop", f"{10 * count / alone:.0f} /s")
+        row("  times raw", f"{10 * count / alone / rate:.1f} x")
     if base.written:  # a server writes for itself
         row("bytes written, raw", f"{base.written / count:.0f}")
         row("bytes written, one at a time", f"{one.written / count:.0f}")
@@ -175,6 +185,25 @@ def journaled(place: Place, count: int, concurrent: int) -> Measured:
     """Run new activities in a new database."""
     with place.database() as url, open_storage(url) as storage:
         return run(storage, started(storage), count, concurrent)
+
+
+def in_groups(place: Place, count: int) -> Measured:
+    """Commit activities that were made before, one transaction after the other: what a file takes, and no loop."""
+    with place.database() as url, open_storage(url) as storage:
+        clock, lease = SystemClock(), Lease("benchmark", sole=True)
+        owner = executions.claim(storage, DEFAULT_ORGANIZATION, started(storage), lease, clock)
+        now = timestamp(clock.now())
+        usage = TextCodec().usage("")
+        rows = [
+            ActivityRow(f"work/{n}", ActivityStatus.COMPLETED, "0" * 64, 1, now, RESULT, None, usage, now, 0.1)
+            for n in range(count)
+        ]
+        event = EventRow("activity.completed", '{"activity":"work/1234","attempt":1,"duration_ms":0.1}')
+        writes = [Write(owner, activities=(row,), events=(event,)) for row in rows]
+        with committing(storage, clock) as commit, observed() as measured:
+            for first in range(0, count, GROUP):
+                commit(writes[first : first + GROUP])
+    return measured
 
 
 def started(storage: Storage) -> ExecutionId:
