@@ -3,10 +3,10 @@
 The statements are written for the database's driver, since they decide what an activity costs.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import chain
-from sqlite3 import Error
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Moment, Transaction, reached
@@ -14,9 +14,6 @@ from lithograph.durable.group import UNKNOWN, Group, nothing, spending
 from lithograph.durable.writes import Write
 from lithograph.errors import FencedError
 from lithograph.storage.open import Storage
-
-if TYPE_CHECKING:
-    from sqlite3 import Cursor
 
 _STATE = "SELECT epoch, status, last_seq, spent_tokens, spent_cost_usd FROM workflow_execution WHERE id = ?"
 _ACTIVITY = """
@@ -58,7 +55,7 @@ class _Insert:
         row = f"({', '.join('?' * width)})"
         self._sizes = [(size, statement.format(rows=", ".join([row] * size))) for size in _TOGETHER]
 
-    def run(self, cursor: "Cursor", rows: Sequence[tuple[Any, ...]]) -> None:
+    def run(self, cursor: sqlite3.Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
         if len(rows) == 1:
             cursor.execute(self._sizes[-1][1], rows[0])
             return
@@ -80,7 +77,9 @@ class SqliteCommit:
         self._clock = clock
         self._raw = storage.engine.raw_connection()
         # Every row of a group is of an execution that the same transaction has seen.
-        self._cursor = cast("Cursor", self._raw.cursor())
+        driver = self._raw.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is ours
+        self._cursor = driver.cursor()
         self._cursor.execute("PRAGMA foreign_keys = OFF")
 
     def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> list[FencedError | None]:
@@ -91,7 +90,7 @@ class SqliteCommit:
             self._storage.writing.acquire()
         try:
             verdicts = self._committed(self._cursor, writes, waiting)
-        except Error:
+        except sqlite3.Error:
             with self._storage.translated():
                 raise
         finally:
@@ -100,7 +99,7 @@ class SqliteCommit:
         return verdicts
 
     def _committed(
-        self, cursor: "Cursor", writes: Sequence[Write], waiting: Callable[[], None]
+        self, cursor: sqlite3.Cursor, writes: Sequence[Write], waiting: Callable[[], None]
     ) -> list[FencedError | None]:
         cursor.execute("BEGIN IMMEDIATE")
         try:
@@ -114,7 +113,7 @@ class SqliteCommit:
             raise
         return verdicts
 
-    def _write(self, cursor: "Cursor", writes: Sequence[Write]) -> list[FencedError | None]:
+    def _write(self, cursor: sqlite3.Cursor, writes: Sequence[Write]) -> list[FencedError | None]:
         group = Group(timestamp(self._clock.now()))
         for execution_id in {write.owner.execution_id for write in writes}:
             row = cursor.execute(_STATE, (execution_id,)).fetchone()

@@ -187,8 +187,8 @@ class _Extraction:
         with ExitStack() as hearing:
             if isinstance(extractor, RemoteExtractor):
                 notices = Notices(context.writer, self._owner, self.tracker.progress)
-                hearing.enter_context(notices.heard_from(extractor.providers))
                 scope, away = await anyio.to_thread.run_sync(self._begin, context, notices)
+                hearing.enter_context(notices.heard_from(extractor.providers))
                 notices.are_back(extractor.providers, away)
                 extractor = extractor.within(scope)
                 # The provider's limiter limits calls: while some chunks wait for it, others are being journaled.

@@ -24,12 +24,9 @@ class Notices:
     def __init__(self, writer: JournalWriter, owner: Owner, progress: Callable[[], Mapping[str, object]]) -> None:
         self._writer, self._owner, self._progress = writer, owner, progress
         self._numbers = count()
-        self._closed: set[object] = set()
 
     def __call__(self, notice: Notice) -> None:
         """Write a notice with the next transaction."""
-        if notice.kind is NoticeKind.CIRCUIT_CLOSED:
-            self._closed.add(notice.payload["model"])
         about = {"activity": current_activity.get()} if notice.kind in _OF_AN_ACTIVITY else {}
         payload = msgspec.json.encode({**about, **notice.payload, **self._progress()}).decode()
         write = Write(self._owner, events=(EventRow(notice.kind, payload),))
@@ -49,8 +46,7 @@ class Notices:
     def are_back(self, providers: Sequence[Provider], away: Sequence[str]) -> None:
         """Tell of the circuits that have closed while the execution was suspended; those of `away` were open then."""
         for provider in providers:
-            closed = provider.circuit.state is State.CLOSED and provider.name not in self._closed
-            if closed and provider.name in away:
+            if provider.name in away and provider.circuit.state is State.CLOSED:
                 self(Notice(NoticeKind.CIRCUIT_CLOSED, {"model": provider.name}))
 
 
