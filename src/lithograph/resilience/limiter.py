@@ -148,7 +148,7 @@ class RateLimiter:
         self._slots = Slots(concurrency)
         self._now, self._sleep = now, sleep
         self._spacing = spacing
-        self._held_until = self._spaced_until = -math.inf
+        self._held_until = -math.inf
         self._queue: OrderedDict[_Waiter, None] = OrderedDict()
         self._granted = 0
         self._waited = self._longest_wait = 0.0
@@ -203,7 +203,7 @@ class RateLimiter:
             raise
 
     def hold(self, seconds: float) -> None:
-        """Let nobody go for that time, which the provider asked for; a longer hold that is on stays."""
+        """Let nobody go for that time; a longer hold that is on stays."""
         self._held_until = max(self._held_until, self._now() + seconds)
 
     def learn(self, headers: Mapping[str, str]) -> None:
@@ -265,12 +265,7 @@ class RateLimiter:
 
     def _opens(self, waiter: _Waiter, now: float) -> float:
         """Return when there is room for it, as far as this process alone is concerned."""
-        return max(
-            self._held_until,
-            self._spaced_until,
-            self._requests.opens(1, now),
-            self._tokens.opens(waiter.tokens, now),
-        )
+        return max(self._held_until, self._requests.opens(1, now), self._tokens.opens(waiter.tokens, now))
 
     def _asks(self, waiter: _Waiter) -> bool:
         """Return whether it is for this waiter, and for nothing else, to ask for room in the minute of all."""
@@ -292,7 +287,7 @@ class RateLimiter:
     def _grant(self, waiter: _Waiter, now: float) -> None:
         request, tokens = self._requests.use(1, now), self._tokens.use(waiter.tokens, now)
         leased = None if self._shared is None else self._shared.use(waiter.tokens)
-        self._spaced_until = now + self._spacing
+        self.hold(self._spacing)
         waiter.permit = Permit(request, tokens, leased, self._slots, self._advance)
         self._granted += 1
         self._waited += now - waiter.since
