@@ -14,6 +14,7 @@ from lithograph.durable.group import UNKNOWN, Group, nothing, spending
 from lithograph.durable.writes import Write
 from lithograph.errors import FencedError
 from lithograph.storage.open import Storage
+from lithograph.storage.sqlite import driver_of
 
 _STATE = "SELECT epoch, status, last_seq, spent_tokens, spent_cost_usd FROM workflow_execution WHERE id = ?"
 _ACTIVITY = """
@@ -77,9 +78,7 @@ class SqliteCommit:
         self._clock = clock
         self._raw = storage.engine.raw_connection()
         # Every row of a group is of an execution that the same transaction has seen.
-        driver = self._raw.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is ours
-        self._cursor = driver.cursor()
+        self._cursor = driver_of(self._raw).cursor()
         self._cursor.execute("PRAGMA foreign_keys = OFF")
 
     def __call__(self, writes: Sequence[Write], waiting: Callable[[], None] = nothing) -> list[FencedError | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -56,7 +56,7 @@ def sqlite_engine(path: Path, *, busy_timeout: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        _driver(connection).execute(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
+        driver_of(connection.connection).execute(f"BEGIN {connection.get_execution_options().get(BEGIN, 'DEFERRED')}")
 
     return engine
 
@@ -102,12 +102,12 @@ def set_foreign_keys(connection: Connection, wanted: bool) -> None:
 
 
 def _set(connection: Connection, pragma: str, wanted: bool) -> None:
-    _driver(connection).execute(f"PRAGMA {pragma} = {'ON' if wanted else 'OFF'}")
+    driver_of(connection.connection).execute(f"PRAGMA {pragma} = {'ON' if wanted else 'OFF'}")
 
 
-def _driver(connection: Connection) -> sqlite3.Connection:
+def driver_of(pooled: PoolProxiedConnection) -> sqlite3.Connection:
     """Return the driver's own connection: of what is said in every transaction, SQLAlchemy's part is the larger."""
-    driver = connection.connection.driver_connection
+    driver = pooled.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101  # the engine is ours
     return driver
 
