@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import anyio
 import msgspec
@@ -35,6 +36,8 @@ _CONNECTIONS: Final = 512
 """Requests under way at once. A connection costs a descriptor, and the pool looks at each for every request."""
 _KEPT: Final = 30.0
 """Seconds that an idle connection is kept: less than providers keep it, so that they close none under a request."""
+_PROXIED: Final = frozenset({"http", "https", "all"})
+"""Kinds of addresses that the environment may name a proxy for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,23 @@ def http_client() -> "httpx2.AsyncClient":
     """Return what an SDK sends with. It follows no redirection: a key goes to no other place than the one it is for."""
     import httpx2
 
+    from lithograph.models.transport import OnePieceTransport
+
     limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEPT)
-    hooks = {"request": [_observed]}
-    return httpx2.AsyncClient(limits=limits, timeout=connecting(), follow_redirects=False, event_hooks=hooks)
+    proxied = getproxies().keys() & _PROXIED  # with a transport of ours, httpx2 would pass over them
+    return httpx2.AsyncClient(
+        limits=limits,
+        transport=None if proxied else OnePieceTransport(limits),
+        timeout=connecting(),
+        follow_redirects=False,
+        event_hooks={"request": [_observed]},
+    )
 
 
 async def _observed(request: "httpx2.Request") -> None:
     """Let observers put into a request what tells its server which trace it belongs to."""
-    request.headers.update(headers_of_request())
+    if headers := headers_of_request():
+        request.headers.update(headers)
 
 
 def connecting() -> "httpx2.Timeout":
