@@ -37,6 +37,7 @@ class CachedExtractor:
 
     def __init__(self, extractor: Extractor, cache: ResponseCache, scope: str) -> None:
         self._extractor, self._cache = extractor, cache
+        self._jointly = extractor if isinstance(extractor, JointExtractor) else None
         identity = extractor.identity
         self._scope = msgspec.json.encode(
             (scope, identity.name, identity.revision, sorted(identity.parameters.items()))
@@ -81,8 +82,8 @@ class CachedExtractor:
             [known.iri for known in question.classes],
             [known.iri for known in question.properties],
         )
-        extractor = self._extractor
-        if not isinstance(extractor, JointExtractor):
+        extractor = self._jointly
+        if extractor is None:
             raise UsageError(f"{self.identity.name} answers in stages only: use the strategy staged")
         return await self._answer("joint", asked, JointAnswer, lambda: extractor.joint(question))
 

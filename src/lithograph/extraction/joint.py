@@ -7,11 +7,9 @@ from dataclasses import replace
 from lithograph.domain.facts import Literal, Mention, Typing
 from lithograph.domain.fragment import Fragment, Reason
 from lithograph.domain.ids import Iri
-from lithograph.errors import UsageError
 from lithograph.extraction.entities import known_types
 from lithograph.extraction.extractor import (
     Candidate,
-    Extractor,
     JointEntity,
     JointExtractor,
     JointQuestion,
@@ -28,15 +26,12 @@ _NOWHERE = -1
 
 
 async def extract_jointly(
-    activity: str, question: JointQuestion, extractor: Extractor, ontology: Ontology, settings: ExtractionSettings
+    activity: str, question: JointQuestion, extractor: JointExtractor, ontology: Ontology, settings: ExtractionSettings
 ) -> Fragment:
     """Return the mentions of a chunk with their classes, and the relations between them.
 
-    Entities and relations are kept on the terms of `find_mentions`, `type_mentions` and `relate`. Raises `UsageError`
-    when the extractor answers in stages only.
+    Entities and relations are kept on the terms of `find_mentions`, `type_mentions` and `relate`.
     """
-    if not isinstance(extractor, JointExtractor):
-        raise UsageError(f"{extractor.identity.name} answers in stages only: use the strategy staged")
     answer = await extractor.joint(question)
     chunk, rejected = question.chunk, Counter[Reason]()
     offered = {known.iri for known in question.classes}

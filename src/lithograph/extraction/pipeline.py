@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 
@@ -97,8 +98,8 @@ class _Work:
             (Stage.ENTITIES, self._entities),
             (Stage.RELATIONS, self._relations),
         )
-        if self._settings.strategy is Strategy.JOINT:
-            self._steps = ((Stage.JOINT, self._joint),)
+        if self._settings.strategy is Strategy.JOINT and isinstance(self._extractor, JointExtractor):
+            self._steps = ((Stage.JOINT, partial(self._joint, self._extractor)),)
 
     async def all(self, chunks: list[Chunk]) -> Fragment:
         """Return the union of what all chunks say; at most `concurrency` of them are in work at once."""
@@ -160,12 +161,12 @@ class _Work:
 
         return await self._activities.run(name, activity, (chunk, candidates))
 
-    async def _joint(self, chunk: Chunk, found: Fragment) -> Fragment:  # noqa: ARG002  # nothing is known yet
+    async def _joint(self, extractor: JointExtractor, chunk: Chunk, found: Fragment) -> Fragment:  # noqa: ARG002
         name = f"{Stage.JOINT}/{chunk.id}"
 
         async def activity(chunk: Chunk) -> Fragment:
             question = self._questions.joint(chunk)
-            return await extract_jointly(name, question, self._extractor, self._ontology, self._settings)
+            return await extract_jointly(name, question, extractor, self._ontology, self._settings)
 
         return await self._activities.run(name, activity, chunk)
 

@@ -161,12 +161,9 @@ async def test_the_pipeline_asks_once_about_each_chunk_and_lists_what_is_missing
     assert [(step.stage, step.done, step.total) for step in told_of] == [(Stage.JOINT, n, 4) for n in (1, 2, 3)]
 
 
-async def test_an_extractor_that_answers_in_stages_only_is_refused_before_any_work() -> None:
+def test_an_extractor_that_answers_in_stages_only_is_refused_before_any_work() -> None:
     with pytest.raises(UsageError, match="stand-in answers in stages only: use the strategy staged"):
         ExtractionPipeline(ONTOLOGY, StandIn(), JOINT)
-    question = JointQuestion(chunk_of(TEXT), (), ())
-    with pytest.raises(UsageError, match="in stages only"):
-        await extract_jointly("joint/c", question, StandIn(), ONTOLOGY, JOINT)
 
 
 async def test_a_model_that_answers_as_the_rules_do_finds_the_same_at_once_as_in_stages() -> None:
