@@ -1,7 +1,7 @@
 """The journal's writer for a file: a thread of its own commits, and small groups are committed where they come from.
 
 To wake a thread, and to be woken by it, takes as long as a commit on a quick disk: while it is quick, the loop commits
-a small group by itself.
+by itself what comes alone. Where more comes at once, it has other things to do meanwhile.
 
 Where a group follows another, those who wait for the first are answered when the second is written and only the disk is
 waited for. Answered before, they would keep the thread from Python's lock, and the disk idle.
@@ -19,7 +19,7 @@ from lithograph.durable.journal import Answers, JournalWriter, Queued, answer, a
 _AHEAD: Final = 2
 """Groups that the thread has at once: it need not wait for the loop before it begins with the second."""
 
-_SMALL_GROUP: Final = 8
+_SMALL_GROUP: Final = 2
 """Writes in a group that the loop may commit by itself, at most."""
 
 _QUICK: Final = 0.002

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from lithograph.domain.usage import Usage
 from lithograph.errors import (
@@ -106,9 +107,13 @@ class Policy:
         faults, refused, outage = 0, math.inf, _Outage()
         while True:
             try:
-                return await self._reserved(call, scope, outage)
+                answer = await self._reserved(call, scope, outage)
             except _TriedError as tried:
                 failure, probing = tried.failure, tried.probing
+            else:
+                # Whoever has got the slot now asks first; only then the answer, which is paid for, is worked on.
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+                return answer
             if isinstance(failure, RateLimitedError):
                 self._rate_limited(failure, call, scope)
                 if self.waits and failure.retry_after is not None:

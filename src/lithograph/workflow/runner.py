@@ -166,6 +166,7 @@ async def run_files(
     if not paths:
         raise UsageError("no document is given; name at least one file")
     skip = plan.settings.on_missing is OnMissing.SKIP
+    named = remembering(named)
     extractor = named(plan.choice, plan.ontology)
     parts: dict[DocumentId, Part | ExtractionResult] = {}
     async with alive(worker):

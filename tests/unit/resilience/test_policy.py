@@ -315,3 +315,38 @@ async def test_what_comes_to_a_call_that_may_not_go_on_is_given_back_when_it_is_
     assert world.at_rest()
     assert budget.fits(COST)
     assert world.provider.limiter._requests.used == 0
+
+
+async def test_who_gets_the_slot_asks_before_the_answer_that_freed_it_is_worked_on() -> None:
+    world, happened = World(concurrency=1), list[str]()
+
+    async def make() -> str:
+        happened.append("asks")
+        return await world.make()
+
+    async def one() -> None:
+        await world.policy.call(world.call(make), world.scope)
+        happened.append("works")
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(one)
+        await world.clock.advance(10.0)
+    assert happened == ["asks", "asks", "works", "asks", "works", "works"]
+
+
+async def test_an_answer_that_has_come_is_given_although_the_call_is_cancelled_in_that_moment() -> None:
+    world, given = World(), list[str]()
+
+    async def one() -> None:
+        given.append(await world.policy.call(world.call(make), world.scope))
+        await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+
+        async def make() -> str:
+            tasks.cancel_scope.cancel()
+            return "yes"
+
+        tasks.start_soon(one)
+    assert given == ["yes"]
