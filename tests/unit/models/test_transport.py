@@ -1,8 +1,12 @@
 """How requests are sent: in one piece, over real sockets."""
 
+import shutil
 import socketserver
+import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -31,16 +35,23 @@ class Listening(socketserver.BaseRequestHandler):
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[bytes]]]:
-    """Give the address of a server, and the pieces that it gets: each as soon as it has come."""
+def listening(certificate: Path | None = None) -> Iterator[tuple[str, list[bytes]]]:
+    """Give the address of a server, and the pieces that it gets: each as soon as it has come.
+
+    With a `certificate`, and its key in the same file, what comes is encrypted, and each record is a piece.
+    """
     pieces: list[bytes] = []
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Listening) as server:
         server.pieces = pieces  # type: ignore[attr-defined]
         server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield "http://{}:{}".format(*server.server_address), pieces
+            yield "{}://{}:{}".format("https" if certificate else "http", *server.server_address), pieces
         finally:
             server.shutdown()
             thread.join()
@@ -64,6 +75,20 @@ async def test_head_and_body_come_as_one_piece_and_the_connection_is_kept() -> N
     assert all(piece.startswith(b"POST / HTTP/1.1\r\n") for piece in pieces)
 
 
+async def test_encrypted_they_are_one_record_for_a_server_whose_certificate_is_trusted(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(certificate) as (url, pieces):
+        async with http_client() as stranger:
+            with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await stranger.post(url, content=b"body")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        async with http_client() as client:
+            for _ in range(2):
+                assert (await client.post(url, content=b"body")).content == b"ok"
+    assert [piece.partition(b"\r\n\r\n")[2] for piece in pieces] == [b"body"] * 2
+
+
 async def test_where_the_environment_names_a_proxy_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening() as (url, pieces):
         monkeypatch.setenv("http_proxy", url)
@@ -78,6 +103,20 @@ async def test_who_is_not_there_is_told_in_the_words_of_httpx() -> None:
     async with http_client() as client:
         with pytest.raises(httpx2.ConnectError):
             await client.post(url, content=b"body")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine that signs itself, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("there is no openssl to make a certificate")
+    made, curve = tmp_path / "both.pem", ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    said = ("-subj", "/CN=here", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
+    command = [openssl, "req", "-x509", *curve, *said, "-keyout", str(made), "-out", str(tmp_path / "certificate.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    made.write_bytes(made.read_bytes() + (tmp_path / "certificate.pem").read_bytes())
+    return made
 
 
 class Wire(httpcore2.AsyncNetworkStream):
