@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import msgspec
@@ -105,14 +105,19 @@ def http_client() -> "httpx2.AsyncClient":
     from lithograph.models.transport import OnePieceTransport
 
     limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEPT)
-    proxied = getproxies().keys() & _PROXIED  # with a transport of ours, httpx2 would pass over them
     return httpx2.AsyncClient(
         limits=limits,
-        transport=None if proxied else OnePieceTransport(limits),
+        # With a transport of ours, httpx2 would pass over the proxies.
+        transport=None if _proxied() else OnePieceTransport(limits),
         timeout=connecting(),
         follow_redirects=False,
         event_hooks={"request": [_observed]},
     )
+
+
+def _proxied() -> bool:
+    """Whether the environment names a proxy."""
+    return bool(getproxies().keys() & _PROXIED)
 
 
 async def _observed(request: "httpx2.Request") -> None:
@@ -187,7 +192,8 @@ def _trouble(host: str, error: BaseException) -> UnavailableError:
         (httpx2.ConnectError, "it cannot be reached"),
     ):
         if any(isinstance(cause, kind) for cause in causes):
-            return UnreachableError(f"{host} does not answer: {why}")
+            way = " (it was asked through the environment's proxy)" if _proxied() and not proxy_bypass(host) else ""
+            return UnreachableError(f"{host} does not answer: {why}{way}")
     if any(isinstance(cause, httpx2.DecodingError) for cause in causes):
         return UnavailableError(f"{host} sent an answer that cannot be unpacked")
     return UnavailableError(f"{host} gave no whole answer: the connection was lost")

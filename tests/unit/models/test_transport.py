@@ -13,8 +13,11 @@ from typing import Any
 import httpcore2
 import httpx2
 import pytest
+from tests.chats import deaf, nobody, request
 
+from lithograph.errors import UnreachableError
 from lithograph.models.endpoint import http_client
+from lithograph.models.openai import OpenAIChat
 from lithograph.models.transport import OnePieceBackend, OnePieceStream
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -95,6 +98,20 @@ async def test_where_the_environment_names_a_proxy_it_is_asked(monkeypatch: pyte
         async with http_client() as client:
             assert (await client.post("http://models.invalid/v1", content=b"body")).content == b"ok"
     assert b"".join(pieces).startswith(b"POST http://models.invalid/v1 HTTP/1.1\r\n")
+
+
+async def test_an_error_says_that_there_was_a_proxy_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listening() as (url, _), nobody() as nowhere:
+        monkeypatch.setenv("http_proxy", nowhere)
+        chat = OpenAIChat("m", key="sk-any", base_url=url)
+        with pytest.raises(UnreachableError, match=r"refused \(it was asked through the environment's proxy"):
+            await chat.send(request(), deaf)
+        await chat.aclose()
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        chat = OpenAIChat("m", key="sk-any", base_url=nowhere)
+        with pytest.raises(UnreachableError, match=r"connection refused$"):
+            await chat.send(request(), deaf)
+        await chat.aclose()
 
 
 async def test_who_is_not_there_is_told_in_the_words_of_httpx() -> None:
