@@ -46,10 +46,11 @@ def fake_model(
 
     from lithograph.ontology.load import load_ontology
     from lithograph.testing.fake_model import FakeModel
+    from lithograph.testing.fake_model.loop import precise_loop
 
     ontologies = [load_ontology(path) for path in ontology or ()]
     model = FakeModel(ontologies, latency=latency, fail=fail, key=key)
-    anyio.run(_serve, model, host, port)
+    anyio.run(_serve, model, host, port, backend_options={"loop_factory": precise_loop})
     return ExitCode.COMPLETED
 
 

@@ -20,8 +20,6 @@ from lithograph.testing.fake_model.stats import Stats
 _READ: Final = 65_536
 _DRIPS: Final = 12
 """Pieces of a body that is dripped."""
-_EARLY: Final = 0.001
-"""Seconds by which a timer of the loop may be late: so much earlier it is set, and the rest waited for turn by turn."""
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # an address to listen on, and one to ask at
 
 
@@ -184,12 +182,10 @@ class _Connection:
     async def _wait(self, until: float | None) -> None:
         """Wait until a time of the loop's clock, or for ever; raises `_OverError` when the client goes before."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(None if until is None else until - _EARLY):
+            async with asyncio.timeout_at(until):
                 while data := await self._reader.read(_READ):
                     self._http.receive_data(data)
                 raise _OverError
-        while until is not None and self._loop.time() < until:  # noqa: ASYNC110  # less than a timer can tell apart
-            await asyncio.sleep(0)
 
     def _complain(self, error: h11.RemoteProtocolError) -> None:
         """Answer what is no HTTP."""
