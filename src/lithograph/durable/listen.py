@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Final
 
 import anyio
 import anyio.to_thread
 
-from lithograph.domain.ids import ExecutionId
+from lithograph.domain.ids import ExecutionId, OrganizationId
+from lithograph.durable import signals
 from lithograph.durable.announce import CHANNEL, Topic, about
-from lithograph.errors import StorageError
+from lithograph.durable.clock import Clock
+from lithograph.errors import StorageError, innermost
 from lithograph.storage.open import Storage
 from lithograph.storage.sqlite import Commits
 
@@ -109,6 +112,21 @@ class Listener:
             self.hears = False
             await asyncio.sleep(_AGAIN)
 
+    async def look(self, storage: Storage, organization_id: OrganizationId, clock: Clock) -> None:
+        """Look every now and then for signals to those executions of an organisation that wait for some, until this is
+        cancelled: one look for all of them.
+        """
+        prefix = about(ExecutionId(""), Topic.SIGNALS)
+        self.hears = True
+        while True:
+            await clock.sleep(self._every)
+            waiting = [ExecutionId(said.removeprefix(prefix)) for said in self._bells if said.startswith(prefix)]
+            if waiting:
+                called = partial(signals.called, organization_id=organization_id, execution_ids=waiting)
+                with suppress(StorageError):  # who waits looks by himself too, and learns of it then
+                    for execution_id in await anyio.to_thread.run_sync(storage.ask, organization_id, called):
+                        self._ring(about(execution_id, Topic.SIGNALS))
+
 
 @asynccontextmanager
 async def listening(storage: Storage, every: float, silent: float = _SILENT) -> AsyncIterator[Listener]:
@@ -120,3 +138,18 @@ async def listening(storage: Storage, every: float, silent: float = _SILENT) -> 
             yield listener
         finally:
             tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def looking(
+    storage: Storage, organization_id: OrganizationId, clock: Clock, every: float
+) -> AsyncIterator[Listener]:
+    """Give what looks for signals on behalf of all who wait for some; see `Listener.look`."""
+    listener = Listener(every)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.look, storage, organization_id, clock)
+            yield listener
+            tasks.cancel_scope.cancel()
+    except ExceptionGroup as group:
+        raise innermost(group) from group

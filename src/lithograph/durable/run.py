@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,7 @@ from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Lease
 from lithograph.durable.group import fenced
 from lithograph.durable.journal import JournalWriter
-from lithograph.durable.listen import Bell, Listener
+from lithograph.durable.listen import Bell, Listener, looking
 from lithograph.durable.status import Status
 from lithograph.durable.writes import ActivityStatus, Owner, Write
 from lithograph.errors import (
@@ -213,6 +213,17 @@ def journaling(worker: Worker) -> Iterator[JournalWriter]:
         return
     with journal(worker.storage, worker.clock) as writer:
         yield writer
+
+
+@asynccontextmanager
+async def together(worker: Worker, organization_id: OrganizationId) -> AsyncIterator[Worker]:
+    """Give a worker for runs of one organisation at the same time: they share its writer, and how signals are heard."""
+    with journaling(worker) as writer:
+        if worker.listener is not None:
+            yield replace(worker, writer=writer)
+            return
+        async with looking(worker.storage, organization_id, worker.clock, _WATCH) as listener:
+            yield replace(worker, writer=writer, listener=listener)
 
 
 def _load(storage: Storage, owner: Owner) -> tuple[dict[str, Finished], int]:

@@ -1,6 +1,6 @@
 """Signals: what people ask of an execution, from any process. Written to the database, read by whoever runs it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,16 @@ def waiting(connection: "Connection", owner: Owner) -> Sequence[Signal]:
     mine = (c.execution_id == owner.execution_id) & c.acknowledged.is_(False)
     rows = connection.execute(select(c.id, c.signal_name, c.payload).where(mine).order_by(c.id))
     return [Signal(row.id, row.signal_name, row.payload) for row in rows]
+
+
+def called(
+    connection: "Connection", organization_id: OrganizationId, execution_ids: Collection[ExecutionId]
+) -> Sequence[ExecutionId]:
+    """Return those of some executions that have signals which nobody has acted on."""
+    c = workflow_signal.c
+    theirs = (c.organization_id == organization_id) & c.execution_id.in_(execution_ids)
+    rows = connection.execute(select(c.execution_id).where(theirs, c.acknowledged.is_(False)).distinct())
+    return [ExecutionId(row.execution_id) for row in rows]
 
 
 def first(connection: "Connection", owner: Owner, name: str) -> Signal | None:

@@ -22,7 +22,7 @@ from lithograph.domain.result import ExtractionResult, combine
 from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
 from lithograph.durable.executions import Execution
-from lithograph.durable.run import Worker, journaling
+from lithograph.durable.run import Worker, together
 from lithograph.durable.signals import Signal
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
@@ -183,9 +183,7 @@ async def run_files(
                 parts[outcome.id] = Part(execution, outcome.source, worked=False)
     waiting = [(key, part) for key, part in parts.items() if isinstance(part, Part)]
     at_once = _DOCUMENTS_AT_ONCE if isinstance(extractor, RemoteExtractor) else 1
-    with journaling(worker) as writer:
-        sharing = replace(worker, writer=writer)
-
+    async with together(worker, organization_id) as sharing:
         # One after the other gets ready, so that the first can begin while the others have not.
         preparing = anyio.Semaphore(1, fast_acquire=True)
 
@@ -284,8 +282,8 @@ async def run_one(
 
 async def run_documents(worker: Worker, batch: Execution, named: ExtractorNamed, *, resume: bool) -> Status:
     """Run a batch, and its documents in this process too; return what it was left in."""
-    with journaling(worker) as writer:
-        sharing, known = replace(worker, writer=writer), remembering(named)
+    async with together(worker, batch.organization_id) as sharing:
+        known = remembering(named)
 
         async def run(child: ExecutionId) -> Execution:
             return (await run_one(sharing, child, batch.organization_id, named=known)).execution

@@ -4,18 +4,22 @@ from collections.abc import Iterator
 
 import anyio
 import pytest
-from tests.journals import ORGANIZATION, SetClock, claimed, events, finished, until
+from sqlalchemy import event
+from tests.journals import ORGANIZATION, SetClock, claimed, events, finished, new, until
 from tests.postgres import Server
 
+from lithograph.domain.ids import ExecutionId
+from lithograph.durable import signals
 from lithograph.durable.announce import Topic
 from lithograph.durable.clock import timestamp
 from lithograph.durable.commit import journal
 from lithograph.durable.events import Event, follow
 from lithograph.durable.executions import get
-from lithograph.durable.listen import Listener, listening
+from lithograph.durable.listen import Listener, listening, looking
 from lithograph.durable.signals import send
 from lithograph.durable.status import Status
 from lithograph.durable.writes import EventRow, Owner, Write
+from lithograph.errors import StorageError
 from lithograph.storage.open import Storage, open_storage
 
 CLOCK = SetClock()
@@ -43,8 +47,8 @@ async def test_a_follower_is_told_of_what_is_committed_and_of_the_end(server_sto
 
     async def watch(listener: Listener) -> None:
         with listener.bell(owner.execution_id) as bell:
-            async for event in follow(server_storage, ORGANIZATION, owner.execution_id, CLOCK, bell=bell):
-                seen[event.seq] = event
+            async for one in follow(server_storage, ORGANIZATION, owner.execution_id, CLOCK, bell=bell):
+                seen[one.seq] = one
 
     with anyio.fail_after(20):
         async with listening(server_storage, NEVER, NEVER) as listener, anyio.create_task_group() as tasks:
@@ -110,3 +114,77 @@ async def test_a_reader_is_not_woken_by_its_own_looks(sqlite_storage: Storage) -
             with anyio.move_on_after(0.2) as waited:
                 await bell.wait()
             assert waited.cancelled_caught
+
+
+class Turns(SetClock):
+    """A clock on which whoever sleeps waits for `turn`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turned = anyio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._turned.wait()
+        self._turned = anyio.Event()
+
+    async def turn(self) -> None:
+        self._turned.set()
+        await until(lambda: not self._turned.is_set())
+
+
+async def test_one_look_finds_the_signals_of_all_who_wait(storage: Storage) -> None:
+    clock = Turns()
+    owners = [claimed(storage, CLOCK, new(key)) for key in ("one", "two", "three")]
+    asked: list[str] = []
+    seen: list[ExecutionId] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "workflow_signal" in statement:
+            asked.append(statement)
+
+    async def wait(listener: Listener, execution_id: ExecutionId) -> None:
+        with listener.bell(execution_id, Topic.SIGNALS) as bell:
+            while True:
+                await bell.wait()
+                seen.append(execution_id)
+
+    with anyio.fail_after(20):
+        async with looking(storage, ORGANIZATION, clock, 0.0) as listener, anyio.create_task_group() as tasks:
+            for owner in owners:
+                tasks.start_soon(wait, listener, owner.execution_id)
+            await anyio.wait_all_tasks_blocked()
+            send(storage, ORGANIZATION, owners[1].execution_id, "review", CLOCK)
+            event.listen(storage.engine, "before_cursor_execute", note)
+            await clock.turn()
+            await until(lambda: bool(seen))
+            await clock.turn()
+            await until(lambda: len(seen) == 2)  # nobody has acted on it
+            tasks.cancel_scope.cancel()
+    assert seen == [owners[1].execution_id] * 2
+    assert len(asked) == 2
+
+
+async def test_a_look_that_fails_is_not_the_last(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, owner = Turns(), claimed(storage, CLOCK)
+    look, failed = signals.called, list[int]()
+
+    def fails(*_: object, **__: object) -> None:
+        failed.append(1)
+        raise StorageError("the disk is full")
+
+    send(storage, ORGANIZATION, owner.execution_id, "review", CLOCK)
+    monkeypatch.setattr(signals, "called", fails)
+    with anyio.fail_after(20):
+        async with looking(storage, ORGANIZATION, clock, 0.0) as listener:
+            with listener.bell(owner.execution_id, Topic.SIGNALS) as bell:
+                await clock.turn()
+                await until(lambda: bool(failed))
+                monkeypatch.setattr(signals, "called", look)
+                await clock.turn()
+                await bell.wait()
+
+
+async def test_what_goes_wrong_while_somebody_looks_is_raised_as_it_is(storage: Storage) -> None:
+    with pytest.raises(StorageError, match="away"):
+        async with looking(storage, ORGANIZATION, Turns(), 0.0):
+            raise StorageError("the database is away")
