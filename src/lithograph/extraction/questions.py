@@ -9,6 +9,7 @@ from lithograph.domain.facts import Mention
 from lithograph.domain.fragment import Fragment
 from lithograph.domain.ids import Iri
 from lithograph.extraction.extractor import Candidate, EntityQuestion, JointQuestion, MentionQuestion, RelationQuestion
+from lithograph.extraction.sentences import split_sentences
 from lithograph.extraction.settings import ExtractionSettings
 from lithograph.ontology.candidates import Candidates
 from lithograph.ontology.model import Ontology
@@ -29,7 +30,8 @@ class Questions:
         return Candidates(self._ontology)
 
     def prepare(self) -> None:
-        """Load and compute what the first question would otherwise wait for."""
+        """Load and compute what the first question would otherwise wait for, and the first document to be cut."""
+        split_sentences("")
         self._candidates.properties("", ())
 
     def mentions(self, chunk: Chunk) -> MentionQuestion:

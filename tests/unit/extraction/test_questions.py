@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 from tests.builders import (
     BORN,
     FOUNDED,
@@ -68,3 +71,27 @@ def test_properties_are_those_that_fit_the_classes_in_the_chunk() -> None:
     assert offered(PLACE) == {KNOWS}
     assert offered(ORGANIZATION) == {KNOWS, FOUNDED}
     assert offered(SAILOR, PLACE) == {KNOWS, LIVES_IN, BORN}
+
+
+PREPARED = """
+import sys
+from lithograph.demo import demo_ontology
+from lithograph.domain.document import Document
+from lithograph.extraction.chunk import chunk_document
+from lithograph.extraction.questions import Questions
+from lithograph.extraction.settings import ExtractionSettings
+from lithograph.ontology.load import ontology_from_bytes
+
+settings = ExtractionSettings()
+document = Document.from_text("Ada Brook works for Leith Press. She lives in Leith.")
+questions = Questions(ontology_from_bytes(demo_ontology(), source="demo.ttl"), settings)
+questions.prepare()
+before = set(sys.modules)
+questions.joint(chunk_document(document, settings.chunks)[0])
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_what_is_prepared_loads_nothing_when_the_first_document_comes() -> None:
+    done = subprocess.run([sys.executable, "-c", PREPARED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
