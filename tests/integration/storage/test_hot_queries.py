@@ -22,7 +22,7 @@ from tests.queued import ONTOLOGY
 
 from lithograph.domain.document import Document
 from lithograph.domain.ids import ExecutionId, OrganizationId
-from lithograph.durable import executions
+from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
 from lithograph.durable.executions import Lease
 from lithograph.durable.queue import enqueue_unended, sweep
@@ -103,6 +103,7 @@ def everything(storage: Storage, folder: Path) -> None:
     executions.claim(storage, ACME, third.id, Lease("dead", seconds=-1.0), at.clock)
     with storage.read(ACME) as connection:
         executions.unfinished(connection, ACME, timestamp(at.clock.now()))
+        signals.called(connection, ACME, [first.id, second.id, third.id])
     for change in (workspace.pause, workspace.cancel, workspace.retry, workspace.resume):
         with suppress(StateError):
             change(third.id)

@@ -177,8 +177,10 @@ def values(world: World, execution: Execution) -> dict[str, Any]:
         "document": Document.from_text("Dora works.", source="dora.txt", organization_id=MINE),
         "document_id": world.document.id,
         "entity_id": world.entity_id,
+        "every": 0.01,
         "execution": execution,
         "execution_id": execution.id,
+        "execution_ids": [execution.id],
         "extractor": RulesExtractor(OTHER_ONTOLOGY),
         "given": execution.id,
         "ids": [world.document.id],
@@ -296,6 +298,10 @@ def test_what_only_its_owner_may_know_is_found_by_nobody_else(world: World) -> N
     before = world.theirs()
     with world.storage.read(MINE) as connection:
         found = signals.waiting(connection, owner)
+        assert signals.called(connection, MINE, [world.running.id]) == []
+        assert signals.called(connection, THEIRS, [world.running.id]) == (
+            [world.running.id] if world.storage.dialect == "sqlite" else []
+        )
     assert world.storage.dialect == "sqlite" or not found
     assert world.theirs() == before
 

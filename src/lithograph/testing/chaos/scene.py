@@ -18,12 +18,16 @@ from lithograph.testing.chaos.model import WatchedModel
 from lithograph.testing.chaos.plan import ChaosPlan, Disturbance
 from lithograph.testing.chaos.postgres import OwnPostgres
 from lithograph.testing.faults import FaultProxy
+from lithograph.testing.workers import WorkerProcess
 
 SPARED_FROM: Final = POISON_LIMIT - 3
 """Recoveries of an execution from which on its worker is spared: one more death than the limit, and it is failed."""
 
 _UNSURE: Final = 0.5
 """Seconds after which an answer that a worker was given is written, while its server is there."""
+
+_ON_ITS_WAY: Final = 0.05
+"""Seconds that a request takes to the model at most."""
 
 _AGAIN, _FIND = 0.2, 15.0
 """Seconds between two looks for somebody to disturb, and for how long there are some."""
@@ -120,7 +124,7 @@ class Scene:
         place = self._somebody()
         if place is None or place.worker is None:
             return None
-        place.worker.freeze()  # so that nothing changes while it is counted
+        _hold_still(place.worker)  # so that nothing changes while it is counted
         lost = self._excuse(place)
         self._crew.kill(place)
         return f"worker {place.number}, {lost} calls in flight"
@@ -130,7 +134,7 @@ class Scene:
         if place is None or place.worker is None:
             return None
         worker, seconds = place.worker, self._plan.lease_seconds * self._chance.uniform(1.2, 2.5)
-        worker.freeze()
+        _hold_still(worker)
         place.frozen = True
         # Those that it makes before it hears that it has been overtaken are in vain, too.
         lost = self._excuse(place) + self._plan.calls
@@ -244,6 +248,12 @@ class Scene:
         except psycopg.Error:
             return
         self._recovered = {str(owner).rpartition(":")[2]: most for owner, most in owners.items()}
+
+
+def _hold_still(worker: WorkerProcess) -> None:
+    """Freeze a worker, and let the model read what was on its way: only then it counts as a call."""
+    worker.freeze()
+    time.sleep(_ON_ITS_WAY)
 
 
 _HOW: Final[Mapping[Disturbance, Callable[[Scene], str | None]]] = {
