@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from tests.postgres import started
 from lithograph.cli.app import app
 from lithograph.service.doctor.checks import State
 from lithograph.service.doctor.examine import examine
+from lithograph.testing.serving import free_port
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 _SELECTED = re.compile(r"\b((?:lithograph|process)_\w+)(\{[^}]*\})?")
@@ -204,13 +204,6 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
             connection.execute(statements.replace(":'password'", "'secret'").encode())
         urls = (ours, ours.set(username="lithograph", password=None))
         yield Deployed(tmp_path, *(url.render_as_string(hide_password=False) for url in urls))
-
-
-def free_port() -> int:
-    """Return a port that nobody has at the moment."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def carried_out(process: "subprocess.Popen[str]") -> str:

@@ -1,7 +1,9 @@
 """`litho serve` in a process of its own, for tests of what becomes of its clients when it dies or is replaced."""
 
+import random
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
@@ -10,12 +12,20 @@ from lithograph.testing.workers import WorkerProcess
 _ADDRESS: Final = re.compile(r"serving (http://\S+)")
 
 
+_FIXED_PORTS: Final = range(20_000, 30_000)
+"""No operating system gives these to who asks for any port."""
+
+
 def free_port() -> int:
-    """Return a port of this machine that nobody uses at present."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """Return a port of this machine that nobody uses at present, and that nobody is given who asks for any.
+
+    So it stays free while a server is dead, and whoever still asks that server is not answered by another.
+    """
+    while True:
+        port = random.choice(_FIXED_PORTS)  # noqa: S311  # no secret
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
