@@ -15,6 +15,7 @@ from lithograph.durable.announce import CHANNEL, Topic, about
 from lithograph.durable.clock import Clock
 from lithograph.errors import StorageError, innermost
 from lithograph.storage.open import Storage
+from lithograph.storage.postgres import connected
 from lithograph.storage.sqlite import Commits
 
 _AGAIN: Final = 1.0
@@ -81,12 +82,12 @@ class Listener:
 
     async def listen(self, storage: Storage) -> None:
         """Listen until this is cancelled, over as many connections as it takes."""
-        from psycopg import AsyncConnection, Error
+        from psycopg import Error
 
         url = storage.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             with suppress(Error, OSError):
-                async with await AsyncConnection.connect(url, autocommit=True) as connection:
+                async with connected(url, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self.hears = True
                     self._ring_all()  # what happened before was not heard

@@ -1,15 +1,20 @@
-"""PostgreSQL: its engine."""
+"""PostgreSQL: its engine, and connections beside it."""
 
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, event
 
 from lithograph.errors import UsageError
 from lithograph.storage.columns import without_nul
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
 
 _CONNECTION: Final = {
     "application_name": "lithograph",
@@ -37,6 +42,23 @@ def postgres_engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _adapt)
     return engine
+
+
+@asynccontextmanager
+async def connected(conninfo: str, **options: Any) -> AsyncIterator["AsyncConnection[Any]"]:
+    """Give a connection that is beside those of an engine; raises `psycopg.Error` when there is none to be had.
+
+    It is closed however the context ends. psycopg's own context rolls back before it closes, and leaves the connection
+    open when it is cancelled in between.
+    """
+    from psycopg import AsyncConnection
+
+    connection: AsyncConnection[Any] = await AsyncConnection.connect(conninfo, **options)
+    try:
+        async with connection:
+            yield connection
+    finally:
+        await connection.close()
 
 
 def _json(value: object) -> str:

@@ -1,6 +1,7 @@
 """The connection to the queue: Procrastinate's, patient where it gives up at once, and quick to end once it is lost."""
 
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, LiteralString
 
 import anyio
@@ -9,6 +10,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 
 from lithograph.storage.open import Storage
+from lithograph.storage.postgres import connected
 from lithograph.storage.tenancy import QUEUE
 
 _PATIENCE: Final = 5.0
@@ -61,7 +63,8 @@ class QueueConnector(PsycopgConnector):
 
     async def reach(self) -> None:
         """Return when the server takes connections; raises `psycopg.Error` when it does not now."""
-        await (await self._new()).close()
+        async with self._connected():
+            pass
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
         """Do what may be done twice: end a job, show that a worker is alive, or that it is gone."""
@@ -89,14 +92,13 @@ class QueueConnector(PsycopgConnector):
             await super().execute_query_async(query, **arguments)
             return
         try:
-            async with await self._new() as connection:
+            async with self._connected() as connection:
                 await connection.execute(query, self._wrap_json(arguments))
         except psycopg.Error as error:
             raise ConnectorException from error
 
-    async def _new(self) -> "psycopg.AsyncConnection[Any]":
-        options: dict[str, Any] = self._options
-        return await psycopg.AsyncConnection.connect(self._conninfo, **options)
+    def _connected(self) -> "AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]":
+        return connected(self._conninfo, **self._options)
 
     async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
         """Do what is done once: take a job."""

@@ -1,8 +1,11 @@
 """Being woken by announcements, on a server and where there are none."""
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import anyio
+import psycopg
 import pytest
 from sqlalchemy import event
 from tests.journals import ORGANIZATION, SetClock, claimed, events, finished, new, until
@@ -92,6 +95,19 @@ async def test_whoever_listens_is_woken_when_the_connection_is_lost_and_hears_ag
                 await hears(listener)
                 send(server_storage, ORGANIZATION, owner.execution_id, "review", CLOCK)
                 await bell.wait()
+
+
+async def test_who_is_cancelled_while_the_loop_is_busy_leaves_no_connection(
+    server_storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """psycopg lets the others of a busy loop go first, also when it has rolled back and is about to close."""
+    monkeypatch.setattr(psycopg.waiting, "MAX_BUSY_TIME", 0.0)
+    with warnings.catch_warnings(record=True) as told, anyio.fail_after(20):
+        warnings.simplefilter("always", ResourceWarning)
+        async with listening(server_storage, NEVER, NEVER) as listener:
+            await hears(listener)
+        gc.collect()
+    assert not [str(one.message) for one in told]
 
 
 async def test_whatever_is_committed_to_a_file_is_heard(sqlite_storage: Storage) -> None:
