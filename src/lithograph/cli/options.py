@@ -1,6 +1,5 @@
 """Options that several commands share."""
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lithograph.cli.environment import Settings
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId, organization_named
 from lithograph.errors import UsageError
 from lithograph.graph.export.formats import FORMATS
@@ -84,30 +84,18 @@ class Asking:
         """Return the models of this process."""
         from lithograph.extraction.prompts.messages import TASKS
         from lithograph.models.prices import PriceTable
-        from lithograph.resilience.policy import Timeouts
         from lithograph.resilience.provider import ProviderLimits
-        from lithograph.resilience.retry import RetryPolicy
         from lithograph.workflow.models import Models
 
-        limits = ProviderLimits(
-            self.concurrency,
-            self.requests_per_minute,
-            self.tokens_per_minute,
-            reset_after=_seconds("LITHOGRAPH_RESET_AFTER", ProviderLimits().reset_after),
+        settings = Settings.read()
+        limits = ProviderLimits(self.concurrency, self.requests_per_minute, self.tokens_per_minute)
+        return Models(
+            settings.limits(limits),
+            PriceTable.load(self.prices),
+            retry=settings.retry(),
+            timeouts=dict.fromkeys(TASKS, settings.timeouts()),
+            priced=self.priced,
         )
-        retry = RetryPolicy(first=_seconds("LITHOGRAPH_RETRY_FIRST", RetryPolicy().first))
-        timeouts = Timeouts(hard=_seconds("LITHOGRAPH_TIMEOUT", Timeouts().hard))
-        prices = PriceTable.load(self.prices)
-        return Models(limits, prices, retry=retry, timeouts=dict.fromkeys(TASKS, timeouts), priced=self.priced)
-
-
-def _seconds(variable: str, usual: float) -> float:
-    """Return the seconds that an environment variable sets."""
-    given = os.environ.get(variable, "")
-    try:
-        return float(given or usual)
-    except ValueError:
-        raise UsageError(f"{variable} is {given!r}, which is no number of seconds") from None
 
 
 @dataclass(frozen=True, slots=True)

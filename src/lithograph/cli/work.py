@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lithograph.cli import StoppedError
+from lithograph.cli.environment import Settings
 from lithograph.cli.errors import ExitCode, one_line
 from lithograph.cli.garbage import collect_seldom
 from lithograph.cli.options import Place
@@ -149,10 +150,11 @@ def working(storage: "Storage", lease_seconds: float) -> "Iterator[Worker]":
 
     clock, name = clock_of(storage), f"{socket.gethostname()}:{os.getpid()}"
     if storage.path is None:
-        yield Worker(storage, clock, system_random(), Lease(name, lease_seconds))
+        yield Settings.read().worker(Worker(storage, clock, system_random(), Lease(name, lease_seconds)))
         return
     from lithograph.service.alone import lock_of
 
     lock = lock_of(storage.path, lease_seconds)
     with lock:
-        yield Worker(storage, clock, system_random(), Lease(name, lease_seconds, sole=True), beat=lock.beat)
+        lease = Lease(name, lease_seconds, sole=True)
+        yield Settings.read().worker(Worker(storage, clock, system_random(), lease, beat=lock.beat))

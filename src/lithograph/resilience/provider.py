@@ -103,7 +103,8 @@ class Provider:
             now=now,
             sleep=sleep,
         )
-        self._reset_after = limits.reset_after
+        self.reset_after = limits.reset_after
+        """Seconds that the circuit stays open."""
         self._listeners: dict[Told, None] = {}
         self._spacing, self._strain = limits.spacing, 0
         self.rate_limited = self.faults = self._opened = 0
@@ -160,6 +161,6 @@ class Provider:
         kind = NoticeKind.CIRCUIT_OPENED if opened else NoticeKind.CIRCUIT_CLOSED
         payload: dict[str, object] = {"model": self.name}
         if opened:
-            payload["seconds"] = self._reset_after
+            payload["seconds"] = self.reset_after
         for told in list(self._listeners):
             told(Notice(kind, payload))

@@ -47,6 +47,13 @@ class RemoteExtractor(Extractor, Protocol):
         ...
 
 
+def asked_again_after(extractor: RemoteExtractor) -> float:
+    """Return the seconds between two questions whether a provider is back: as long as its circuit stays open, at least
+    one.
+    """
+    return max(1.0, *(provider.reset_after for provider in extractor.providers))
+
+
 def rules_only(choice: ModelChoice, ontology: Ontology) -> Extractor:
     """Return the offline rules; raises `UsageError` for everything else."""
     if choice != ModelChoice():

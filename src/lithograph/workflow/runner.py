@@ -23,9 +23,7 @@ from lithograph.durable import executions, signals
 from lithograph.durable.clock import timestamp
 from lithograph.durable.executions import Execution
 from lithograph.durable.run import Worker, together
-from lithograph.durable.signals import Signal
 from lithograph.durable.status import Status
-from lithograph.durable.writes import Owner
 from lithograph.errors import StateError, TransientError, UnreachableError, UsageError, innermost
 from lithograph.extraction.extractor import Extractor
 from lithograph.extraction.pipeline import ExtractionPipeline
@@ -39,10 +37,10 @@ from lithograph.workflow.batch.children import InProcess
 from lithograph.workflow.batch.input import BATCH
 from lithograph.workflow.batch.result import result_of_batch
 from lithograph.workflow.batch.run import run_batch
+from lithograph.workflow.comeback import standing, until_back
 from lithograph.workflow.extraction import is_started, result_of_execution, run_extraction, start_extraction
-from lithograph.workflow.extraction_input import ExtractionInput, input_of
+from lithograph.workflow.extraction_input import ExtractionInput
 from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, remembering, rules_only
-from lithograph.workflow.materials import ontology_of
 from lithograph.workflow.reading import read_files, unheard, unread_results
 
 _GOES_ON = (Status.COMPLETED, Status.COMPLETED_WITH_ERRORS)
@@ -50,11 +48,8 @@ _GOES_ON = (Status.COMPLETED, Status.COMPLETED_WITH_ERRORS)
 _DOCUMENTS_AT_ONCE = 20
 """Executions in work at once where a model is asked: enough to keep its calls busy with short documents."""
 
-_PROBE_EVERY = 30.0
-"""Seconds between two questions whether a provider is back that an execution is suspended for."""
-
 _LOOK_EVERY = 0.4
-"""Seconds between two looks whether somebody wants something else with it meanwhile."""
+"""Seconds between two looks whether another worker still has an execution."""
 
 
 def unbegun(execution: Execution) -> None:
@@ -238,7 +233,7 @@ async def run_one(
     to heed, counts no more.
     """
     look = partial(_look, worker.storage, organization_id, execution_id)
-    found, asked = await anyio.to_thread.run_sync(_asked, worker.storage, organization_id, execution_id)
+    found, asked = await anyio.to_thread.run_sync(standing, worker.storage, organization_id, execution_id)
     execution = await _let_go(worker, found)
     source = str(execution.input.get("source", ""))
     if execution.status in (Status.COMPLETED, Status.CANCELLED):
@@ -273,7 +268,7 @@ async def run_one(
             break
         watching.away(execution)
         async with alive(worker):
-            back = await _back(worker, execution, named)
+            back = await until_back(worker, execution, named)
         execution = await anyio.to_thread.run_sync(look)
         if not back and execution.status is Status.SUSPENDED:
             break
@@ -328,50 +323,9 @@ async def check(extractor: RemoteExtractor) -> None:
         return
 
 
-async def _back(worker: Worker, execution: Execution, named: ExtractorNamed) -> bool:
-    """Return whether the provider answers again; it does not matter any more when somebody has paused or ended the
-    execution meanwhile. Raises what keeps the provider from answering that no waiting changes.
-    """
-    given = input_of(execution)
-    load = partial(ontology_of, worker.storage, execution.organization_id, given.ontology)
-    extractor = named(given.choice, await anyio.to_thread.run_sync(load))
-    back = False
-    async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            while not await anyio.to_thread.run_sync(_let_be, worker.storage, execution):
-                await worker.clock.sleep(_LOOK_EVERY)
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(watch)
-        while isinstance(extractor, RemoteExtractor) and not back:
-            try:
-                await extractor.probe()
-                back = True
-            except TransientError:
-                await worker.clock.sleep(_PROBE_EVERY)
-        tasks.cancel_scope.cancel()
-    return back
-
-
-def _let_be(storage: Storage, suspended: Execution) -> bool:
-    """Whether an execution is not to go on by itself any more."""
-    now, asked = _asked(storage, suspended.organization_id, suspended.id)
-    return now.status is not Status.SUSPENDED or any(signal.name == signals.PAUSE for signal in asked)
-
-
 def _look(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> Execution:
     with storage.read(organization_id) as connection:
         return executions.get(connection, organization_id, execution_id)
-
-
-def _asked(
-    storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId
-) -> tuple[Execution, Sequence[Signal]]:
-    """Return an execution, and the signals that nobody has acted on."""
-    with storage.read(organization_id) as connection:
-        found = executions.get(connection, organization_id, execution_id)
-        return found, signals.waiting(connection, Owner(organization_id, execution_id, found.epoch))
 
 
 @asynccontextmanager
