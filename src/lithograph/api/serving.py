@@ -16,6 +16,9 @@ from lithograph.errors import UsageError
 _HEAD_SECONDS: Final = 10.0
 """How long the head of a request may take to arrive; its body has its own time."""
 
+_READ_SECONDS: Final = 60.0
+"""How long nothing of an answer may be read, while more of it is to come."""
+
 _GRACE: Final = 5
 """Seconds that requests which are under way are given when the process ends."""
 
@@ -23,17 +26,40 @@ _BACKLOG: Final = 2_048
 
 
 class _Impatient(H11Protocol):
-    """HTTP/1.1 that hangs up on whoever opens a connection and then says next to nothing."""
+    """HTTP/1.1 that hangs up on whoever opens a connection and then says, or reads, next to nothing."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._unread: asyncio.TimerHandle | None = None
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._waiting.cancel()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for somebody who does not read; until he does, nothing more is written."""
+        super().pause_writing()
+        self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """Wait for him no more."""
+        super().resume_writing()
+        self._is_read()
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+
+    def _wait_for_reader(self, before: int | None = None) -> None:
+        left = self.transport.get_write_buffer_size()
+        if before is not None and left >= before:
+            self.transport.abort()
+        else:
+            self._unread = self.loop.call_later(_READ_SECONDS, self._wait_for_reader, left)
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""

@@ -12,16 +12,19 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy import insert, select, update
 from tests.api import DEADLINE, Api, Tenant, defects, served, tenant
 
 from lithograph.api import serving
 from lithograph.domain.document import Document
+from lithograph.durable.clock import timestamp
 from lithograph.storage.open import Storage, open_storage
+from lithograph.storage.schema import workflow_event, workflow_execution
 
 SLOW = 200
 """Connections that say next to nothing."""
 PATIENCE = 1.5
-"""Seconds that the server waits for a head or a body here."""
+"""Seconds that the server waits here for a head, for a body, and for somebody to read."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
 def api(storage: Storage) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(serving, "_HEAD_SECONDS", PATIENCE)
+        patched.setattr(serving, "_READ_SECONDS", PATIENCE)
         with served(storage, body_seconds=PATIENCE, body_bytes=20_000) as running:
             yield running
 
@@ -145,8 +149,26 @@ def narrow(api: Api, sent: bytes) -> socket.socket:
     return made
 
 
-def test_who_reads_nothing_keeps_nobody_waiting_and_is_hung_up_on(api: Api, mine: Tenant, large: str) -> None:
-    request = head(f"GET {large} HTTP/1.1", mine).replace(b"Connection: close", b"X: y") + b"\r\n\r\n"
+@pytest.fixture(scope="module")
+def talkative(storage: Storage, mine: Tenant) -> str:
+    """The path of more events than any socket has room for."""
+    event = {"type": "entity.found", "payload": {"label": "Ada Byron " * 200}, "created_at": timestamp(0)}
+    of = {"organization_id": mine.organization_id, "execution_id": mine.done.id}
+    last, this = workflow_execution.c.last_seq, workflow_execution.c.id == mine.done.id
+    with storage.write(mine.organization_id) as connection:
+        seen = connection.execute(select(last).where(this)).scalar_one()
+        rows = [{**of, **event, "seq": seen + 1 + number} for number in range(4_000)]
+        connection.execute(insert(workflow_event), rows)
+        connection.execute(update(workflow_execution).where(this).values(last_seq=seen + len(rows)))
+    return f"/v1/executions/{mine.done.id}/events"
+
+
+@pytest.mark.parametrize("what", ["a text", "events"])
+def test_who_reads_nothing_keeps_nobody_waiting_and_is_hung_up_on(
+    what: str, api: Api, mine: Tenant, large: str, talkative: str
+) -> None:
+    path = large if what == "a text" else talkative
+    request = head(f"GET {path} HTTP/1.1", mine).replace(b"Connection: close", b"X: y") + b"\r\n\r\n"
     with ExitStack() as stack, api.client(mine.admin) as client:
         idle = [stack.enter_context(closing(narrow(api, request))) for _ in range(20)]
         end = time.monotonic() + DEADLINE
