@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, insert, or_, select, update
 
 from lithograph.domain.ids import ExecutionId, OrganizationId, digest
 from lithograph.durable.announce import announce
@@ -80,42 +80,46 @@ def start(connection: "Connection", new: NewExecution, clock: Clock) -> Executio
     One that was cancelled is left as it is, and another takes its key. To be called in a transaction, together with
     whatever the execution works on.
     """
-    now = timestamp(clock.now())
-    c = workflow_execution.c
-    same = (c.organization_id == new.organization_id) & (c.workflow_type == new.workflow_type)
-    found = started(connection, new, lock=True)
+    found = started(connection, new)
+    if found and found.status is not Status.CANCELLED:
+        found = started(connection, new, lock=True)
     if found and found.status is not Status.CANCELLED:
         return found
-    generation = 0
     if found:
+        # Not locked before: two who lock it in order to read it wait for each other in order to change it.
+        c = workflow_execution.c
+        still = (c.id == found.id) & (c.idempotency_key == new.key)
         retired = f"{new.key}/{found.id}"
-        connection.execute(update(workflow_execution).where(c.id == found.id).values(idempotency_key=retired))
-        earlier = select(func.count()).where(same & c.idempotency_key.startswith(f"{new.key}/", autoescape=True))
-        generation = connection.execute(earlier).scalar_one()
-    execution_id = digest("execution", new.organization_id, new.workflow_type, new.key, generation)
+        connection.execute(update(workflow_execution).where(still).values(idempotency_key=retired))
+    now = timestamp(clock.now())
     connection.execute(
         insert_into(connection, organization).on_conflict_do_nothing(),
         {"id": new.organization_id, "created_at": now},
     )
-    connection.execute(
-        insert_into(connection, workflow_execution).on_conflict_do_nothing(),
-        {
-            "organization_id": new.organization_id,
-            "id": execution_id,
-            "workflow_type": new.workflow_type,
-            "workflow_version": new.workflow_version,
-            "status": Status.PENDING,
-            "input": new.input,
-            "idempotency_key": new.key,
-            "parent_id": new.parent_id,
-            "waiting_for": new.waiting_for,
-            "created_at": now,
-            "updated_at": now,
-        },
-    )
-    made = started(connection, new)  # by whoever was first, where two have begun it at the same time
-    assert made is not None  # noqa: S101  # it is there, in this transaction
+    generation, made = 0, None
+    while made is None:  # an earlier one of this key may have the id
+        row = row_of(new, generation, now)
+        connection.execute(insert_into(connection, workflow_execution).on_conflict_do_nothing(), row)
+        made = started(connection, new)  # by whoever was first, where two have begun it at the same time
+        generation += 1
     return made
+
+
+def row_of(new: NewExecution, generation: int, now: str) -> dict[str, Any]:
+    """Return the row of a new execution; `generation` makes its id another than those of earlier ones of its key."""
+    return {
+        "organization_id": new.organization_id,
+        "id": digest("execution", new.organization_id, new.workflow_type, new.key, generation),
+        "workflow_type": new.workflow_type,
+        "workflow_version": new.workflow_version,
+        "status": Status.PENDING,
+        "input": new.input,
+        "idempotency_key": new.key,
+        "parent_id": new.parent_id,
+        "waiting_for": new.waiting_for,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def started(connection: "Connection", new: NewExecution, *, lock: bool = False) -> Execution | None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from lithograph.domain.ids import ExecutionId, digest
+from lithograph.domain.ids import ExecutionId
 from lithograph.durable.clock import Clock, timestamp
-from lithograph.durable.executions import NewExecution, get, remember_input, start
+from lithograph.durable.executions import NewExecution, get, remember_input, row_of, start
 from lithograph.durable.status import Status
 from lithograph.storage.columns import insert_into
 from lithograph.storage.schema import workflow_execution
@@ -22,16 +22,17 @@ def start_all(connection: "Connection", wanted: Sequence[NewExecution], clock: C
     One that is there and has not completed takes its input over from here. To be called in a transaction in which the
     organisation has an execution already.
     """
-    by_key = {new.key: new for new in wanted}
+    by_key = {new.key: new for new in sorted(wanted, key=lambda new: new.key)}  # two at once wait in the same order
     there = _there(connection, wanted)
-    made = [_row(new, timestamp(clock.now())) for key, new in by_key.items() if key not in there]
+    now = timestamp(clock.now())
+    made = [row_of(new, 0, now) for key, new in by_key.items() if key not in there]
     if made:
         connection.execute(insert_into(connection, workflow_execution).on_conflict_do_nothing(), made)
         there = _there(connection, wanted)
     found: dict[str, ExecutionId] = {}
     for key, new in by_key.items():
         row = there.get(key)
-        if row is None or row.status == Status.CANCELLED:
+        if row is None:
             found[key] = start(connection, new, clock).id
             continue
         found[key] = ExecutionId(row.id)
@@ -49,22 +50,7 @@ def _there(connection: "Connection", wanted: Sequence[NewExecution]) -> "Mapping
         c.workflow_type == wanted[0].workflow_type,
         c.idempotency_key.in_([new.key for new in wanted]),
     )
-    # None of them is deleted before the transaction ends.
-    rows = connection.execute(query.with_for_update(read=True, key_share=True))
+    # None of them is deleted before the transaction ends; those that were cancelled are changed, and not locked before.
+    usable = query.where(c.status != Status.CANCELLED).order_by(c.idempotency_key)
+    rows = connection.execute(usable.with_for_update(read=True, key_share=True))
     return {row.idempotency_key: row for row in rows}
-
-
-def _row(new: NewExecution, now: str) -> dict[str, Any]:
-    return {
-        "organization_id": new.organization_id,
-        "id": digest("execution", new.organization_id, new.workflow_type, new.key, 0),
-        "workflow_type": new.workflow_type,
-        "workflow_version": new.workflow_version,
-        "status": Status.PENDING,
-        "input": new.input,
-        "idempotency_key": new.key,
-        "parent_id": new.parent_id,
-        "waiting_for": new.waiting_for,
-        "created_at": now,
-        "updated_at": now,
-    }

@@ -1,12 +1,16 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from tests.journals import ORGANIZATION, SetClock, claimed, count, events, finished, kinds, new, seen, started
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions, lookup
-from lithograph.durable.clock import timestamp
+from lithograph.durable.clock import SystemClock, timestamp
 from lithograph.durable.commit import committing
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import POISON_LIMIT, Lease, change, claim
+from lithograph.durable.retention import DAY, Retention, prune
 from lithograph.durable.status import TRANSITIONS, Status
 from lithograph.durable.writes import ActivityRow, ActivityStatus, EventRow, Owner, Write
 from lithograph.errors import IncompleteError, StateError, UsageError
@@ -62,6 +66,45 @@ def test_a_cancelled_execution_is_left_as_it_is_and_another_takes_its_key(storag
     assert len({*ids, last.id}) == 4
     assert [seen(storage, one).status for one in ids] == [Status.CANCELLED] * 3
     assert started(storage, clock) == last
+
+
+@pytest.mark.parametrize("pruned", [Status.CANCELLED, Status.COMPLETED])
+def test_what_is_started_after_a_retention_has_an_id_of_its_own(
+    pruned: Status, storage: Storage, clock: SetClock
+) -> None:
+    """Of two that one key had, only the older or only the newer is left."""
+    first = started(storage, clock)
+    change(storage, ORGANIZATION, first.id, Status.CANCELLED, clock)
+    if pruned is Status.CANCELLED:
+        clock.time += 40 * DAY
+        second = started(storage, clock)
+        change(storage, ORGANIZATION, second.id, Status.CANCELLED, clock)
+        assert prune(storage, ORGANIZATION, Retention(30 * DAY), clock).executions == {pruned: 1}
+        left = second
+    else:
+        assert finished(storage, claimed(storage, clock), Status.COMPLETED, timestamp(clock.now()))
+        clock.time += 40 * DAY
+        assert prune(storage, ORGANIZATION, Retention(30 * DAY, frozenset({pruned})), clock).executions == {pruned: 1}
+        left = first
+    last = started(storage, clock)
+    assert (last.status, last.id != left.id) == (Status.PENDING, True)
+    assert seen(storage, left.id).status is Status.CANCELLED
+
+
+def test_two_at_once_who_start_what_was_cancelled_get_the_same(storage: Storage) -> None:
+    clock = SystemClock()
+    for number in range(10):
+        key = f"key {number}"
+        change(storage, ORGANIZATION, started(storage, clock, new(key)).id, Status.CANCELLED, clock)
+        together = Barrier(2)
+
+        def start(key: str = key, together: Barrier = together) -> ExecutionId:
+            together.wait()
+            return started(storage, clock, new(key)).id
+
+        with ThreadPoolExecutor() as threads:
+            one, other = threads.submit(start), threads.submit(start)
+            assert one.result() == other.result()
 
 
 def test_a_claim_takes_a_pending_execution_and_says_so(storage: Storage, clock: SetClock) -> None:

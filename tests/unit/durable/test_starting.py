@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from tests.journals import ORGANIZATION, SetClock, count, new, seen, started
@@ -47,6 +49,22 @@ def test_one_that_was_cancelled_makes_room_for_another(storage: Storage, parent:
     assert after != before
     assert seen(storage, before).status is Status.CANCELLED
     assert seen(storage, after).status is Status.PENDING
+
+
+def test_two_at_once_who_start_what_was_cancelled_in_another_order_get_the_same(storage: Storage, parent: str) -> None:
+    for number in range(10):
+        wanted = [child(f"{letter} {number}", parent) for letter in "abc"]
+        for execution_id in start(storage, wanted).values():
+            executions.change(storage, ORGANIZATION, ExecutionId(execution_id), Status.CANCELLED, CLOCK)
+        together = Barrier(2)
+
+        def begin(order: int, wanted: list[NewExecution] = wanted, together: Barrier = together) -> dict[str, str]:
+            together.wait()
+            return start(storage, wanted[::order])
+
+        with ThreadPoolExecutor() as threads:
+            one, other = threads.submit(begin, 1), threads.submit(begin, -1)
+            assert one.result() == other.result()
 
 
 def test_what_has_not_completed_takes_its_input_over(storage: Storage, parent: str) -> None:
