@@ -50,10 +50,11 @@ class Listener:
     """Hears announcements on behalf of many; used on one loop.
 
     `every` is how many seconds to wait between two looks where nothing is announced, `silent` where it could be.
+    `finds` says that a bell also rings for what was there before it: see `look`.
     """
 
-    def __init__(self, every: float, silent: float = _SILENT) -> None:
-        self._every, self._silent = every, silent
+    def __init__(self, every: float, silent: float = _SILENT, *, finds: bool = False) -> None:
+        self._every, self._silent, self.finds = every, silent, finds
         self.hears = False
         """Whether it listens at present."""
         self._bells: dict[str, set[Bell]] = {}
@@ -146,7 +147,7 @@ async def looking(
     storage: Storage, organization_id: OrganizationId, clock: Clock, every: float
 ) -> AsyncIterator[Listener]:
     """Give what looks for signals on behalf of all who wait for some; see `Listener.look`."""
-    listener = Listener(every)
+    listener = Listener(every, finds=True)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listener.look, storage, organization_id, clock)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -188,11 +188,11 @@ async def run_execution(
                 finished, begun = dict[str, Finished](), 0
                 if not fresh:
                     finished, begun = await anyio.to_thread.run_sync(_load, worker.storage, owner)
-                fresh = False
                 tell_loaded(subject, len(finished), begun)
                 activities = journaled(writer=writer, finished=finished)
                 given = Context(owner, activities, writer, worker.storage)
-                status = await _Run(worker, owner, activities, writer).carry_out(workflow, given)
+                status = await _Run(worker, owner, activities, writer).carry_out(workflow, given, fresh=fresh)
+                fresh = False
         except (StorageError, anyio.get_cancelled_exc_class()):
             with anyio.CancelScope(shield=True), suppress(StorageError):
                 await writer.flush()
@@ -246,8 +246,10 @@ class _Run:
         self._asked: Outcome | None = None
         self._heeded: list[signals.Signal] = []
 
-    async def carry_out(self, workflow: Workflow, context: Context) -> Status:
-        """Return what `_finish` does."""
+    async def carry_out(self, workflow: Workflow, context: Context, *, fresh: bool) -> Status:
+        """Return what `_finish` does. Unless it is fresh, what was asked of the run before this one counts first."""
+        if not fresh:
+            await self._look()
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._beat)
@@ -286,20 +288,27 @@ class _Run:
 
     async def _watch(self) -> None:
         listener = self._worker.listener
-        with nullcontext() if listener is None else listener.bell(self._owner.execution_id, Topic.SIGNALS) as bell:
+        if listener is None:
+            await self._heed(None)
+            return
+        with listener.bell(self._owner.execution_id, Topic.SIGNALS) as bell:
+            if not listener.finds:
+                bell.ring()  # for what was asked of whoever had the execution before
             await self._heed(bell)
 
     async def _heed(self, bell: Bell | None) -> None:
-        while True:
+        while self._asked is None:
             await (self._worker.clock.sleep(_WATCH) if bell is None else bell.wait())
             await self._writer.flush()
-            self._heeded += await anyio.to_thread.run_sync(self._signals)
-            asked = {signal.name for signal in self._heeded}
-            if signals.CANCEL in asked:
-                self._stop(Outcome(Status.CANCELLED, {"reason": "cancelled by a signal"}))
-                return
-            if signals.PAUSE in asked:
-                self._activities.gate.close()
+            await self._look()
+
+    async def _look(self) -> None:
+        self._heeded += await anyio.to_thread.run_sync(self._signals)
+        asked = {signal.name for signal in self._heeded}
+        if signals.CANCEL in asked:
+            self._stop(Outcome(Status.CANCELLED, {"reason": "cancelled by a signal"}))
+        elif signals.PAUSE in asked:
+            self._activities.gate.close()
 
     async def _drain(self) -> None:
         """Once nothing new may begin, let what is in flight end, and suspend the execution.
@@ -327,7 +336,7 @@ class _Run:
         self._scope.cancel()
 
     def _finish(self, outcome: Outcome) -> Status:
-        """Return the status that the execution has now: running, when what it was to wait for is there already."""
+        """Return the status that the execution has now: running, when it is not to be suspended any more."""
         now = timestamp(self._worker.clock.now())
         output = dict(outcome.output)
         values = {
@@ -336,7 +345,7 @@ class _Run:
             "waiting_for": output.get("waiting_for"),
         }
         with transaction(self._worker.storage, self._owner.organization_id, Transaction.FINISH) as connection:
-            if outcome.status is Status.SUSPENDED and self._has_come(connection, output.get("waiting_for")):
+            if outcome.status is Status.SUSPENDED and self._goes_on(connection, output.get("waiting_for")):
                 return Status.RUNNING
             if not executions.finish(connection, self._owner, outcome.status, now, values=values, payload=output):
                 raise fenced(self._owner)
@@ -347,11 +356,18 @@ class _Run:
                 signals.acknowledge(connection, signal, now)
         return outcome.status
 
-    def _has_come(self, connection: "Connection", name: str | None) -> bool:
-        if name is None:
-            return False
+    def _goes_on(self, connection: "Connection", awaited: str | None) -> bool:
+        """Whether what it was to wait for is there already, or somebody has cancelled it, or has resumed it, while what
+        was in flight ended.
+        """
         executions.get(connection, self._owner.organization_id, self._owner.execution_id, lock=True)
-        return signals.first(connection, self._owner, name) is not None
+        open_ones = signals.waiting(connection, self._owner)
+        if any(signal.name == signals.CANCEL for signal in open_ones):
+            return True
+        if awaited is not None:
+            return signals.first(connection, self._owner, awaited) is not None
+        pauses = [signal for signal in self._heeded if signal.name == signals.PAUSE]
+        return bool(pauses) and not any(pause in open_ones for pause in pauses)
 
 
 def _waits_for(blocked: BlockedError | None) -> str | None:

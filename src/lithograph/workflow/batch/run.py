@@ -96,11 +96,11 @@ class _Batch:
     async def workflow(self, context: Context) -> Outcome:
         """Run what is left to run; when this is cancelled because the batch is, so is what it has begun."""
         self._context, self._waiting = context, []
-        tally, percent = await anyio.to_thread.run_sync(records.standing, self._storage, self._batch)
-        self.tracker.begin(tally, percent)
-        self._begun = dict(tally.begun)
-        self._stopping = self._stops and any(ended.status is Status.FAILED for ended in tally.failed)
         try:
+            tally, percent = await anyio.to_thread.run_sync(records.standing, self._storage, self._batch)
+            self.tracker.begin(tally, percent)
+            self._begun = dict(tally.begun)
+            self._stopping = self._stops and any(ended.status is Status.FAILED for ended in tally.failed)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._in_flight.pause_when_shut, context.activities.gate)
                 outcome = await self._carry_out()
