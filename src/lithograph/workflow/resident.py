@@ -134,17 +134,17 @@ class _Resident:
 
 def due(storage: Storage, kind: Kind, limit: int, apart_from: Iterable[ExecutionId]) -> list[Due]:
     """Return executions of a kind that can go on, at most `limit`: the oldest of each organisation, then the next
-    oldest of each. What a batch has started is the batch's to run, unless somebody has called it and the batch is not
-    at work.
+    oldest of each. What a batch has started is the batch's to run, unless the batch is not at work: then it is run if
+    somebody has called it, also when that was a while ago and its worker was stopped meanwhile.
     """
     c, batch, signal = workflow_execution.c, workflow_execution.alias(), workflow_signal.c
     at_work = select(batch.c.id).where(batch.c.id == c.parent_id, batch.c.status.in_((Status.PENDING, Status.RUNNING)))
     called = select(signal.id).where(
         signal.execution_id == c.id, signal.acknowledged.is_(False), signal.signal_name == signals.RESUME
     )
-    alive = tuple_(c.status, func.coalesce(c.waiting_for, "")).in_(
-        [(Status.PENDING.value, ""), (Status.SUSPENDED.value, signals.PROVIDER)]
-    )
+    state = tuple_(c.status, func.coalesce(c.waiting_for, ""))
+    begun = (c.status == Status.RUNNING) | (state == (Status.SUSPENDED.value, signals.PROVIDER))
+    unbegun = state == (Status.PENDING.value, "")
     query = select(
         c.organization_id,
         c.id,
@@ -152,8 +152,8 @@ def due(storage: Storage, kind: Kind, limit: int, apart_from: Iterable[Execution
         func.row_number().over(partition_by=c.organization_id, order_by=(c.created_at, c.id)).label("turn"),
     ).where(
         c.completed_at.is_(None),
-        c.parent_id.is_(None) | (called.exists() & ~at_work.exists()),
-        alive | (c.status == Status.RUNNING),
+        begun | unbegun,
+        c.parent_id.is_(None) | (~at_work.exists() & (called.exists() | begun)),
         c.workflow_type == kind.workflow_type,
         c.workflow_version == kind.workflow_version,
         c.id.not_in(list(apart_from)),

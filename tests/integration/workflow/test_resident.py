@@ -18,6 +18,7 @@ from lithograph.durable.signals import PAUSE, send
 from lithograph.durable.status import Status
 from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage
+from lithograph.testing.corpus import generated_text
 from lithograph.testing.fake_model.process import fake_model_process
 from lithograph.workflow.attend import Kind
 from lithograph.workflow.batch.kept import KeptBatch
@@ -113,6 +114,29 @@ async def test_what_a_cancelled_batch_has_not_begun_runs_when_it_is_asked_for(sq
         await until(lambda: ended(sqlite_storage, asked.id))
     assert execution(sqlite_storage, asked.id).status is Status.COMPLETED
     assert execution(sqlite_storage, left.id).status is Status.PENDING
+
+
+async def test_what_was_asked_for_of_a_cancelled_batch_outlives_the_worker(sqlite_storage: Storage) -> None:
+    workspace = Workspace(sqlite_storage, ORGANIZATION)
+    documents = [Document.from_text(generated_text(20, seed=n), source=str(n)) for n in range(2)]
+    for document in documents:
+        workspace.keep_document(document)
+    with fake_model_process(latency=0.2) as model:
+        models = Models(environment={"OPENAI_API_KEY": "test"})
+        plan = Plan(ONTOLOGY, ModelChoice("openai:fake", model.url))
+        batch = workspace.start_batch(KeptBatch([one.id for one in documents], plan), named=models)
+        workspace.cancel(batch.id)
+        one = workspace.start_extraction(documents[0], plan, named=models).id
+        async with residing(sqlite_storage, models):
+            await until(lambda: any(event.type == "activity.completed" for event in events_of(sqlite_storage, one)))
+        assert (execution(sqlite_storage, one).status, execution(sqlite_storage, one).parent_id) == (
+            "running",
+            batch.id,
+        )
+        async with residing(sqlite_storage, models):
+            await until(lambda: ended(sqlite_storage, one))
+        await models.aclose()
+    assert execution(sqlite_storage, one).status is Status.COMPLETED
 
 
 async def test_what_cannot_be_begun_fails_with_the_reason(sqlite_storage: Storage) -> None:
