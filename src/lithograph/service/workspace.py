@@ -85,13 +85,15 @@ class Workspace:
         """
         self.storage, self.organization_id = storage, organization_id
         self.clock = clock or clock_of(storage)
-        usual = self._call if storage.dialect == "sqlite" else enqueue_unended
-        self._control = Control(storage, organization_id, self.clock, usual if wake is None else wake, lease_seconds)
+        told = self._wake if wake is None else wake
+        self._control = Control(storage, organization_id, self.clock, told, lease_seconds)
         self._starts = Starts(storage, organization_id, self.clock, self._control)
 
-    def _call(self, connection: "Connection", execution: Execution) -> None:
-        """Let whoever works on a file know of an execution that he would leave to its batch."""
-        if execution.parent_id is not None:
+    def _wake(self, connection: "Connection", execution: Execution) -> None:
+        """Let whoever works know of an execution, also of one that he would leave to its batch."""
+        if self.storage.dialect == "postgresql":
+            enqueue_unended(connection, execution)
+        if execution.parent_id is not None and not execution.status.terminal:
             signals.send_within(connection, execution, signals.RESUME, timestamp(self.clock.now()))
 
     def execution(self, given: str) -> Execution:

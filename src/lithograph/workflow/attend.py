@@ -15,6 +15,7 @@ from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.errors import FencedError, LithographError, StateError, StorageError
 from lithograph.storage.open import Storage
+from lithograph.workflow.batch.control import given_up
 
 if TYPE_CHECKING:
     import logging
@@ -46,7 +47,7 @@ async def attend(
     when somebody else has it, or it was ended or deleted meanwhile, and `StorageError` when the database is away.
     """
     execution, called = await anyio.to_thread.run_sync(_standing, worker.storage, organization_id, execution_id)
-    if execution.status.terminal:
+    if execution is None or execution.status.terminal:
         return True
     resume = execution.status is Status.SUSPENDED
     try:
@@ -74,12 +75,18 @@ def reason(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _standing(storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId) -> tuple[Execution, bool]:
-    """Return an execution, and whether somebody wants it to go on where it is suspended."""
+def _standing(
+    storage: Storage, organization_id: OrganizationId, execution_id: ExecutionId
+) -> tuple[Execution | None, bool]:
+    """Return an execution, and whether somebody wants it to go on where it is suspended; None when its batch was
+    cancelled before it was begun, and nobody has asked for it since.
+    """
     with storage.read(organization_id) as connection:
         execution = executions.get(connection, organization_id, execution_id)
         owner = Owner(organization_id, execution_id, execution.epoch)
         called = any(signal.name == signals.RESUME for signal in signals.waiting(connection, owner))
+        if execution.status is Status.PENDING and not called and given_up(connection, execution):
+            return None, False
         awaited = execution.waiting_for
         return execution, called or (awaited is not None and signals.first(connection, owner, awaited) is not None)
 

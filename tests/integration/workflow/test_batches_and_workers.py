@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from tests.journals import ORGANIZATION, gapless, worker
 from tests.postgres import Server
-from tests.queued import ONTOLOGY, events_of, execution, until
+from tests.queued import ONTOLOGY, events_of, execution, jobs, until
 
 from lithograph.domain.ids import ExecutionId
 from lithograph.durable.executions import Execution
 from lithograph.durable.queue import enqueue_unended
 from lithograph.durable.status import Status
+from lithograph.service.workspace import Workspace
 from lithograph.storage.open import Storage, open_storage
 from lithograph.testing.corpus import generated_text
 from lithograph.testing.fake_model.process import FakeModelProcess, fake_model_process
@@ -93,3 +94,21 @@ async def test_a_batch_outlives_the_worker_that_looks_after_it(
             assert event.payload["counts"]["completed"] == ended["completed"]
             assert event.payload["counts"]["failed"] == ended["failed"]
     assert ended == {"completed": DOCUMENTS, "failed": 1}
+
+
+async def test_what_waits_for_a_worker_when_its_batch_is_cancelled_is_not_begun_until_it_is_asked_for(
+    server_storage: Storage, slow_model: FakeModelProcess, folder: Path
+) -> None:
+    workspace = Workspace(server_storage, ORGANIZATION)
+    batch = (await queued(server_storage, folder, slow_model)).id
+    with WorkerProcess(server_storage.url, LEASE, environment=KEY, options=("--executions=1",)):
+        until(lambda: any(child.last_activity_name for child in children(server_storage, batch)))
+        until(lambda: len(jobs(server_storage)) > 1)
+        workspace.cancel(batch)
+        until(lambda: execution(server_storage, batch).status is Status.CANCELLED)
+        until(lambda: not jobs(server_storage))
+        statuses = Counter(child.status for child in children(server_storage, batch))
+        assert statuses == {Status.CANCELLED: 1, Status.PENDING: DOCUMENTS - 1}
+        left = next(child for child in children(server_storage, batch) if child.status is Status.PENDING)
+        workspace.resume(left.id)
+        until(lambda: execution(server_storage, left.id).status is Status.COMPLETED)

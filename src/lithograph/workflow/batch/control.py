@@ -21,7 +21,7 @@ from lithograph.storage.schema import batch_document, workflow_execution
 from lithograph.workflow.batch.children import LOOK_EVERY
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 _GOES_ON: Final = (Status.PENDING, Status.RUNNING, Status.SUSPENDED)
 
@@ -101,14 +101,8 @@ def cancel_children(
     batch needs is left to that one.
     """
     c = workflow_execution.c
-    other, also = workflow_execution.alias(), batch_document.alias()
-    needed = (
-        select(other.c.id)
-        .join(also, also.c.batch_id == other.c.id)
-        .where(also.c.execution_id == c.id, other.c.id != batch_id, other.c.status.in_(_GOES_ON))
-    )
     begun = c.status.in_((Status.RUNNING, Status.SUSPENDED))
-    query = select(c.id).where(c.parent_id == batch_id, begun, ~needed.exists()).order_by(c.id)
+    query = select(c.id).where(c.parent_id == batch_id, begun, ~_needed(c.id, batch_id)).order_by(c.id)
     for child in connection.execute(query).scalars().all():
         found = executions.get(connection, organization_id, ExecutionId(child), lock=True)
         if found.status.terminal:
@@ -117,3 +111,22 @@ def cancel_children(
             change_within(connection, found, Status.CANCELLED, now)
         else:
             signals.send_within(connection, found, signals.CANCEL, now)
+
+
+def given_up(connection: "Connection", child: Execution) -> bool:
+    """Whether an execution belongs to a batch that is cancelled, and no other that is unfinished needs it: then a job
+    that it was given is not for anybody any more.
+    """
+    if child.parent_id is None:
+        return False
+    c = workflow_execution.c
+    cancelled = (c.id == child.parent_id) & (c.status == Status.CANCELLED) & ~_needed(child.id, child.parent_id)
+    return connection.execute(select(c.id).where(cancelled)).first() is not None
+
+
+def _needed(child: "ColumnElement[str] | str", apart_from: ExecutionId) -> "ColumnElement[bool]":
+    """Whether an unfinished batch, apart from one, has an execution among its documents."""
+    other, also = workflow_execution.alias(), batch_document.alias()
+    query = select(other.c.id).join(also, also.c.batch_id == other.c.id)
+    mine = (also.c.execution_id == child) & (other.c.id != apart_from)
+    return query.where(mine, other.c.status.in_(_GOES_ON)).exists()
