@@ -1,7 +1,7 @@
 """EML to text: the headers that matter, the body, and what can be read of the attachments."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage, Message, MIMEPart
@@ -34,16 +34,16 @@ ReadAttachment = Callable[[bytes, str, Kind], str]
 def mail_text(data: bytes, source: str, read: ReadAttachment, *, depth: int = 0) -> str:
     """Return From, To, Cc, Date and Subject, a line each, then the body, then each attachment after its file name.
 
-    The plain body is preferred to the HTML one. An attachment for which `read` raises `DocumentError` is left out.
-    Raises `DocumentError` when the mail is so malformed that the standard library's parser gives up.
+    What is said as plain text and as HTML is given once, as plain text. An attachment for which `read` raises
+    `DocumentError` is left out. Raises `DocumentError` when the mail is so malformed that the standard library's parser
+    gives up.
     """
     try:
         message = message_from_bytes(data, policy=policy.default)
-        parts = [_headers(message), _body(message, source)]
-        # A mail may consist of nothing but a PDF.
-        bare = message.get_content_maintype() not in ("text", "multipart")
-        attached = [message] if bare else message.iter_attachments()
-        parts += [_attachment(part, source, read, depth) for part in attached]
+        leaves = list(_leaves(message, source))
+        body = next((leaf for leaf in leaves if _is_text(leaf)), None)
+        parts = [_headers(message), "" if body is None else _inline(body, source)]
+        parts += [_attachment(leaf, source, read, depth) for leaf in leaves if leaf is not body]
     except _PARSER_ERRORS as error:
         raise DocumentError(f"{source} is not a mail that can be parsed; save it again as EML and try again") from error
     return "\n\n".join(part for part in parts if part)
@@ -63,15 +63,30 @@ def _header(name: str, value: str) -> str:
     return " ".join(_clean(value).split())
 
 
-def _body(message: MIMEPart, source: str) -> str:
-    for subtype in ("plain", "html"):
-        part = message.get_body((subtype,))
-        if part is None:
-            continue
-        text = _text_of(part, _bytes_of(part), source, Kind.HTML if subtype == "html" else Kind.TEXT)
-        if text.strip():
-            return text
-    return ""
+def _leaves(part: MIMEPart, source: str) -> Iterator[MIMEPart]:
+    """Yield the parts that hold something, however deep; of what is said in several ways only the best one."""
+    if part.get_content_maintype() != "multipart":
+        yield part
+        return
+    leaves = (leaf for inner in part.iter_parts() for leaf in _leaves(inner, source))
+    if part.get_content_subtype() != "alternative":
+        yield from leaves
+        return
+    said = [part.get_body((subtype,)) for subtype in ("plain", "html")]
+    chosen = next((one for one in said if one is not None and _inline(one, source).strip()), None)
+    yield from (leaf for leaf in leaves if leaf is chosen or not _is_rendering(leaf))
+
+
+def _is_rendering(leaf: MIMEPart) -> bool:
+    return _is_text(leaf) and not leaf.get_filename()
+
+
+def _is_text(leaf: MIMEPart) -> bool:
+    return leaf.get_content_maintype() == "text" and not leaf.is_attachment()
+
+
+def _inline(part: MIMEPart, source: str) -> str:
+    return _text_of(part, _bytes_of(part), source, Kind.HTML if part.get_content_subtype() == "html" else Kind.TEXT)
 
 
 def _attachment(part: MIMEPart, source: str, read: ReadAttachment, depth: int) -> str:
@@ -84,9 +99,6 @@ def _attachment(part: MIMEPart, source: str, read: ReadAttachment, depth: int) -
 
 
 def _text_of_attachment(part: MIMEPart, name: str, read: ReadAttachment, depth: int) -> str:
-    if part.is_multipart() and part.get_content_type() != Kind.MAIL:
-        # Bodies beside the body, such as the HTML and the pictures of a reply.
-        return _body(part, name)
     media_type = part.get_content_type()
     if media_type.endswith("-signature"):
         return ""

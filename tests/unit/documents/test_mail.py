@@ -1,5 +1,10 @@
 import base64
 from email.message import EmailMessage
+from email.mime.application import MIMEApplication
+from email.mime.base import MIMEBase
+from email.mime.image import MIMEImage
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 
 import pytest
 
@@ -54,6 +59,56 @@ def test_an_attachment_follows_its_name() -> None:
     mail.add_attachment("one\r\ntwo\r\n", filename="notes.txt")
     mail.add_attachment(b"<p>page", maintype="application", subtype="octet-stream", filename="page.html")
     assert text_of(mail).endswith("The body.\n\nnotes.txt\n\none\ntwo\n\npage.html\n\npage")
+
+
+def multi(subtype: str, *parts: MIMEBase) -> MIMEMultipart:
+    made = MIMEMultipart(subtype)
+    for part in parts:
+        made.attach(part)
+    return made
+
+
+def plain(text: str, name: str = "") -> MIMEText:
+    made = MIMEText(text)
+    if name:
+        made.add_header("Content-Disposition", "attachment", filename=name)
+    return made
+
+
+def html(text: str) -> MIMEText:
+    return MIMEText(f"<p>{text}", "html")
+
+
+BODY, NOTES = plain("The body."), plain("one", "notes.txt")
+SIGNATURE = MIMEApplication(b"-----BEGIN PGP SIGNATURE-----", "pgp-signature")
+PICTURE = MIMEImage(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde", "png")
+NESTED = {
+    "an attachment to the HTML": (
+        multi("alternative", BODY, multi("mixed", html("rich"), NOTES)),
+        "The body.\n\nnotes.txt\n\none",
+    ),
+    "a signature": (multi("signed", multi("mixed", BODY, NOTES), SIGNATURE), "The body.\n\nnotes.txt\n\none"),
+    "a list's footer": (
+        multi("mixed", multi("mixed", BODY, NOTES), plain("The list")),
+        "The body.\n\nnotes.txt\n\none\n\nThe list",
+    ),
+    "two bodies": (multi("mixed", BODY, html("a second")), "The body.\n\na second"),
+    "a body after its attachment": (multi("mixed", NOTES, BODY), "The body.\n\nnotes.txt\n\none"),
+    "two in two ways": (
+        multi("mixed", multi("alternative", BODY, html("rich")), multi("alternative", html("more"), plain(" "))),
+        "The body.\n\nmore",
+    ),
+    "HTML with its pictures": (
+        multi("alternative", plain(""), multi("related", html("rich"), PICTURE)),
+        "rich",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NESTED)
+def test_whatever_is_nested_is_there_once(what: str) -> None:
+    mail, text = NESTED[what]
+    assert text_of(mail.as_bytes()) == text
 
 
 def test_an_attachment_that_cannot_be_read_is_left_out() -> None:
