@@ -1,11 +1,13 @@
 """Align: find where a text that a model wrote stands in a chunk. What stands nowhere is not evidence.
 
-Three attempts, each only when the one before it finds nothing: the text as it is; the text with white space, case,
-quotation marks, dashes and Unicode compatibility forms made equal; a fuzzy match above a threshold. Whatever is found
-is a slice of the chunk, never the model's own words.
+Three attempts, each only when the one before it finds nothing: the text as it is, wherever its lines break; the text
+with white space, case, quotation marks, dashes and Unicode compatibility forms made equal; a fuzzy match above a
+threshold. Whatever is found is a slice of the chunk, never the model's own words.
 """
 
+import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +19,8 @@ _ALIKE = str.maketrans({
 })  # fmt: skip
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0x20000, 0x3FFFF))
 """Code points of Thai and Lao, Myanmar, Khmer, kana and the CJK ideographs."""
+_GAP = re.compile(r"[^\S\n]*\n[^\S\n]*|[^\S\n]{2,}|[^\S\n ]")
+"""White space between words that is not a single blank: a line break among it, but no empty line."""
 _SHORTEST_FUZZY = 5
 """A text shorter than this has too many near neighbours to be matched loosely."""
 
@@ -28,6 +32,21 @@ class Place:
     start: int
     end: int
     score: float = 1.0
+
+
+@dataclass(slots=True)
+class _Flat:
+    """A text with single blanks for line breaks and other gaps; after `breaks[n]` characters come those of the original
+    that stand `shifts[n]` further on.
+    """
+
+    text: str
+    breaks: list[int]
+    shifts: list[int]
+
+    def origin(self, index: int) -> int:
+        """Return the place of a character in the original."""
+        return index + self.shifts[bisect_right(self.breaks, index) - 1]
 
 
 @dataclass(slots=True)
@@ -47,6 +66,7 @@ class Aligner:
 
     text: str
     threshold: float = 0.9
+    _flat: _Flat | None = field(default=None, init=False, repr=False)
     _folded: _Folded | None = field(default=None, init=False, repr=False)
 
     def occurrences(self, wanted: str) -> list[Place]:
@@ -64,8 +84,11 @@ class Aligner:
         return next(iter(self.occurrences(wanted)), None) or self._anywhere(wanted) or self._fuzzy(wanted)
 
     def _exact(self, wanted: str) -> Iterator[Place]:
-        wanted = wanted.strip()
-        return self._whole(Place(start, start + len(wanted)) for start in _find_all(self.text, wanted))
+        if self._flat is None:
+            self._flat = _flatten(self.text)
+        sought, flat = " ".join(wanted.split()), self._flat
+        found = ((start, start + len(sought)) for start in _find_all(flat.text, sought))
+        return self._whole(Place(flat.origin(start), flat.origin(end - 1) + 1) for start, end in found)
 
     def _normalised(self, wanted: str) -> Iterator[Place]:
         return self._whole(self._folded_places(fold(wanted).text))
@@ -117,6 +140,16 @@ class Aligner:
         while last < len(self.text) and unicodedata.combining(self.text[last]):
             last += 1
         return Place(first, last) if first < last else None
+
+
+def _flatten(text: str) -> _Flat:
+    pieces, breaks, shifts, last = list[str](), [0], [0], 0
+    for gap in _GAP.finditer(text):
+        pieces += text[last : gap.start()], " "
+        last = gap.end()
+        shifts.append(shifts[-1] + len(gap[0]) - 1)
+        breaks.append(last - shifts[-1])
+    return _Flat("".join([*pieces, text[last:]]), breaks, shifts)
 
 
 def fold(text: str) -> _Folded:

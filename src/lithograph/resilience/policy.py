@@ -119,7 +119,7 @@ class Policy:
                 if self.waits and failure.retry_after is not None:
                     now = self.provider.now()
                     refused = min(refused, now)
-                    if now + failure.retry_after - refused > max(scope.patience, _RATE_LIMIT_PATIENCE):
+                    if now + failure.retry_after - refused > self._longest(scope):
                         raise OutageError(f"{self.provider.name} says `later` for too long: {failure}") from failure
                     continue
             refused = math.inf
@@ -137,15 +137,23 @@ class Policy:
     def _rate_limited(self, failure: RateLimitedError, call: Call[Answer], scope: Scope) -> None:
         self.provider.rate_limited += 1
         if failure.retry_after is not None:
-            self.provider.limiter.hold(failure.retry_after)
+            self.provider.refuse(failure.retry_after, longest=self._longest(scope))
         payload = {"model": self.provider.name, "task": call.task, "retry_after": failure.retry_after}
         scope.told(Notice(NoticeKind.RATE_LIMITED, payload))
+
+    def _longest(self, scope: Scope) -> float:
+        """Return how many seconds a call waits for a rate limit whose end the provider names."""
+        return max(scope.patience, _RATE_LIMIT_PATIENCE)
 
     async def _reserved(self, call: Call[Answer], scope: Scope, outage: "_Outage") -> Answer:
         with await _aside(scope, partial(reserve, scope.budgets, call.most), Reservations.close) as reservations:
             while True:
                 with await self._circuit(scope, outage) as circuit:
                     limiter, began = self.provider.limiter, self.provider.now()
+                    refused = self.provider.refuses_until - began
+                    if refused > (self._longest(scope) if self.waits else 0.0):
+                        later = f"{self.provider.name} is not to be asked for another {refused:.0f} s, as it says"
+                        raise _TriedError(RateLimitedError(later, refused), probing=circuit.probe)
                     with await _aside(scope, partial(limiter.acquire, call.tokens), Slot.withdraw) as slot:
                         tell_waited(self.provider.name, self.provider.now() - began)
                         if circuit.current:

@@ -1,5 +1,6 @@
 """Provider: what all tasks of a process share of one model of one provider: its circuit, its limits, what they saw."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ Told = Callable[[Notice], None]
 
 _HELD_BACK = 10
 """How many times the usual spacing it takes until the next call, after a fault; it doubles with each further one."""
+
+_LONGEST_REFUSAL = 3_600.0
+"""Seconds after which it is asked again, whatever it says: somebody may have paid meanwhile."""
 
 _MOST_DOUBLED = 6
 """How often it doubles: from 10 ms to 0.6 s."""
@@ -105,6 +109,8 @@ class Provider:
         )
         self.reset_after = limits.reset_after
         """Seconds that the circuit stays open."""
+        self.refuses_until = -math.inf
+        """Until when it does not want to be asked, as it says."""
         self._listeners: dict[Told, None] = {}
         self._spacing, self._strain = limits.spacing, 0
         self.rate_limited = self.faults = self._opened = 0
@@ -130,6 +136,11 @@ class Provider:
         self.faults += 1
         self.limiter.hold(_HELD_BACK * self._spacing * 2**self._strain)
         self._strain = min(self._strain + 1, _MOST_DOUBLED)
+
+    def refuse(self, seconds: float, *, longest: float) -> None:
+        """Let nobody ask for that time, as it says, nor wait for longer than `longest` in order to."""
+        self.limiter.hold(min(seconds, longest))
+        self.refuses_until = max(self.refuses_until, self.now() + min(seconds, _LONGEST_REFUSAL))
 
     def answered(self) -> None:
         """Say that there was an answer: the last fault counts no more."""

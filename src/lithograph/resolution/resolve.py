@@ -6,7 +6,7 @@ apart, since a wrong merge is worse than a missing one. Names of incompatible cl
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -40,6 +40,10 @@ class _Cluster:
 
     def root(self) -> "_Cluster":
         return self if self.joined is None else self.joined.root()
+
+
+_Index = defaultdict[tuple[str, ...], list[_Cluster]]
+"""Clusters by their document and one of the things that they may be looked for by."""
 
 
 def resolve(graph: KnowledgeGraph, ontology: Ontology) -> Resolution:
@@ -91,24 +95,33 @@ def _same_names(entities: Iterable[Entity], ontology: Ontology) -> list[_Cluster
 def _join_short_names(clusters: Iterable[_Cluster], ontology: Ontology) -> None:
     kinds = Kinds(ontology)
     longest_first = sorted(clusters, key=lambda c: (-len(c.name.words), -len(c.name.key), c.name.key, c.class_iri))
-    index: defaultdict[tuple[DocumentId, str], list[_Cluster]] = defaultdict(list)
+    index: _Index = defaultdict(list)
     for cluster in longest_first:
         meant = {id(other.root()): other.root() for other in _longer(cluster, index, kinds, ontology)}
         if len(meant) == 1:
             (cluster.joined,) = meant.values()
-        for key in {*cluster.name.words, *(f"{initials}." for initials in cluster.name.initials)}:
-            index[cluster.document, key].append(cluster)
+        for key in _short_for(cluster.name):
+            index[cluster.document, *key].append(cluster)
 
 
-def _longer(
-    cluster: _Cluster, index: dict[tuple[DocumentId, str], list[_Cluster]], kinds: Kinds, ontology: Ontology
-) -> Iterator[_Cluster]:
-    """Yield the clusters that `cluster` may be short for. Only those that share a word, or spell its acronym, are
-    looked at.
+def _short_for(name: Name) -> Set[tuple[str, ...]]:
+    """Return what is looked for by whatever a name may be called for short: its first or its last word, any two of its
+    words in their order, the first of them also as its initial, and its acronyms.
+
+    So that many names that end in the same word, as those of streets do, are not compared with each other.
     """
+    words = name.words
+    pairs = {(first, last) for place, last in enumerate(words) for first in words[:place]}
+    initials = {(first[0], last) for first, last in pairs}
+    return {(words[0],), (words[-1],), *pairs, *initials, *((acronym, ".") for acronym in name.initials)}
+
+
+def _longer(cluster: _Cluster, index: "_Index", kinds: Kinds, ontology: Ontology) -> Iterator[_Cluster]:
+    """Yield the clusters that `cluster` may be short for, some of them twice."""
     short = cluster.name
-    sharing = index.get((cluster.document, short.words[-1]), [])
-    spelling = index.get((cluster.document, f"{short.acronym}."), []) if short.acronym else []
+    ends = (short.words[0], short.words[-1]) if len(short.words) > 1 else short.words
+    sharing = index.get((cluster.document, *ends), [])
+    spelling = index.get((cluster.document, short.acronym, "."), []) if short.acronym else []
     for other in chain(sharing, spelling):
         if not ontology.compatible(cluster.class_iri, other.class_iri):
             continue

@@ -4,6 +4,7 @@ waited for by a process that has nothing else to do.
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +38,7 @@ class Comeback:
     named: ExtractorNamed
     now: Callable[[], float] = time.monotonic
     _not_before: dict[ModelChoice, float] = field(default_factory=dict)
-    _asking: anyio.Lock = field(default_factory=anyio.Lock)
+    _asking: defaultdict[ModelChoice, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
 
     async def __call__(self, suspended: Execution) -> bool:
         """Return whether the model of an extraction answers again; False for a while after it did not.
@@ -45,7 +46,7 @@ class Comeback:
         Raises what keeps it from answering that no waiting changes.
         """
         given = input_of(suspended)
-        async with self._asking:
+        async with self._asking[given.choice]:
             if self.now() < self._not_before.get(given.choice, -math.inf):
                 return False
             load = partial(ontology_of, self.storage, suspended.organization_id, given.ontology)

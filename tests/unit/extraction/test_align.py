@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lithograph.extraction.align import Aligner, Place, is_whole
 
@@ -14,6 +16,19 @@ def test_an_exact_text_is_found_where_it_first_stands_as_a_word() -> None:
 
 def test_all_occurrences_are_found_and_none_inside_a_word() -> None:
     assert Aligner("Ann met Anna, Ann's aunt; ANN").occurrences("Ann") == [Place(0, 3), Place(14, 17)]
+
+
+def test_all_occurrences_are_found_wherever_their_lines_break() -> None:
+    text = "The Royal Society met. The Royal\nSociety, a Royal  \n\tSociety; no Royal\n\nSociety. A Royal\u00a0Society"
+    aligner = Aligner(text)
+    for wanted in ("Royal Society", " Royal\nSociety"):
+        places = aligner.occurrences(wanted)
+        assert [text[place.start : place.end] for place in places] == [
+            "Royal Society",
+            "Royal\nSociety",
+            "Royal  \n\tSociety",
+            "Royal\u00a0Society",
+        ]
 
 
 def test_a_repeating_text_has_no_overlapping_occurrences() -> None:
@@ -82,3 +97,10 @@ def test_a_slice_is_whole_when_no_word_goes_on_beside_it() -> None:
         True,
         True,
     ]
+
+
+@given(st.text("ab \n\t\u00a0", max_size=30), st.text("ab ", min_size=1, max_size=4))
+def test_an_occurrence_is_what_was_wanted_but_for_white_space(text: str, wanted: str) -> None:
+    for place in Aligner(text).occurrences(wanted):
+        assert text[place.start : place.end].split() == wanted.split()
+        assert is_whole(text, place.start, place.end)

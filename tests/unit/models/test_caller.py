@@ -161,6 +161,14 @@ async def test_only_the_last_model_is_waited_for() -> None:
     assert [len(chat.asked) for chat in chats] == [0, 0, 1]
 
 
+async def test_a_model_that_says_later_for_a_day_is_passed_over_from_then_on() -> None:
+    (busy, other), asks = in_order([RateLimitedError("later", 86_400.0)], [YES] * 2)
+    patient = asks.within(Scope(patience=900.0))
+    with anyio.fail_after(5):
+        assert [(await patient.ask(REQUEST)).answer for _ in range(2)] == [YES] * 2
+    assert (len(busy.asked), len(other.asked)) == (1, 2)
+
+
 async def test_without_a_scope_nobody_is_waited_for() -> None:
     _, fallback = in_order([YES], [YES])
     for caller in fallback.callers:

@@ -107,6 +107,24 @@ async def test_nobody_waits_for_a_day_because_a_provider_says_so() -> None:
     assert world.asked == [0]
 
 
+async def test_while_a_provider_says_later_for_a_day_nobody_else_waits_either() -> None:
+    world = World()
+    world.provider.refuse(86_400.0, longest=900.0)
+    end = await world.end(world.patient())
+    assert isinstance(end, OutageError)
+    assert "not to be asked for another 3600 s" in str(end)
+    assert (world.asked, world.kinds(), world.at_rest()) == ([], [NoticeKind.RATE_LIMITED], True)
+    world.clock.time = world.provider.refuses_until
+    assert await world.end() == "yes"
+
+
+async def test_who_waits_already_when_a_provider_says_later_for_a_day_waits_for_a_quarter_of_an_hour() -> None:
+    world = World(first(RateLimitedError("later", retry_after=86_400.0)), concurrency=1)
+    refused, *others = await world.ends([world.scope] * 3)  # the second is asked before the first one's answer is read
+    assert isinstance(refused, OutageError)
+    assert (others, world.asked) == (["yes", "yes"], [0, 1, 901])
+
+
 async def test_only_what_a_provider_says_without_a_break_is_for_too_long() -> None:
     later = RateLimitedError("later", retry_after=1.0)
     world = World(first(later, DOWN, later))

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.builders import (
     HARBOUR,
     HOTEL,
@@ -18,7 +20,8 @@ from lithograph.domain.document import Document
 from lithograph.domain.facts import Flag, Literal
 from lithograph.domain.graph import KnowledgeGraph, relation_of
 from lithograph.domain.ids import Iri
-from lithograph.resolution.resolve import resolve
+from lithograph.resolution.names import Name, called_for_short, expands, name_of
+from lithograph.resolution.resolve import _short_for, resolve
 
 
 def together(*names: tuple[str, Iri]) -> list[set[str]]:
@@ -125,3 +128,29 @@ def test_relations_that_become_one_keep_all_evidence_and_only_shared_flags() -> 
 
 def test_an_empty_graph_resolves_to_itself() -> None:
     assert resolve(KnowledgeGraph(), ONTOLOGY).graph == KnowledgeGraph()
+
+
+WORDS = st.sampled_from(["jane", "j", "john", "anna", "smith", "de", "marwick", "b"])
+NAMES = st.lists(WORDS, min_size=1, max_size=5).map(lambda words: name_of(" ".join(words)))
+
+
+@given(NAMES, NAMES)
+def test_a_longer_name_is_looked_for_by_all_that_it_may_be_called_for_short(short: Name, long: Name) -> None:
+    ends = (short.words[0], short.words[-1]) if len(short.words) > 1 else short.words
+    if called_for_short(short, long):
+        assert ends in _short_for(long)
+    if expands(long, short):
+        assert (short.acronym, ".") in _short_for(long)
+
+
+def test_many_names_that_end_alike_are_not_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[Name] = []
+
+    def count(short: Name, long: Name) -> bool:
+        compared.append(long)
+        return called_for_short(short, long)
+
+    monkeypatch.setattr("lithograph.resolution.resolve.called_for_short", count)
+    names = [f"{first}{second}ne Smith" for first in "ABCDEFGHIJ" for second in "aeiou"]
+    assert len(together(*((name, PERSON) for name in [*names, "Smith"]))) == len(names) + 1
+    assert len(compared) == len(names)

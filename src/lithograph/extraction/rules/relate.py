@@ -80,7 +80,7 @@ class Relater:
     ) -> Iterator[ProposedRelation]:
         if subject is None or target is None or subject.candidate == target.candidate:
             return
-        evidence = self._evidence({number, subject.sentence or number, target.sentence or number})
+        evidence = self._evidence({number, *subject.sentences, *target.sentences})
         confidence = min(subject.confidence, target.confidence)
         yield ProposedRelation(subject.candidate, known.iri, target.candidate, evidence, confidence)
 
@@ -92,7 +92,7 @@ class Relater:
         if subject is None or reading is None:
             return
         literal = Literal(reading[1], reading[0])
-        evidence = self._evidence({number, subject.sentence or number})
+        evidence = self._evidence({number, *subject.sentences})
         yield ProposedRelation(subject.candidate, known.iri, literal, evidence, subject.confidence)
 
     def _evidence(self, numbers: set[int]) -> tuple[str, ...]:
@@ -120,16 +120,16 @@ class Relater:
         if not opening or opening[0].plain not in PRONOUNS:
             return None
         subject = self._first(self._within(previous)[:1], constraint)
-        return _End(subject.candidate, 0.6, number - 1) if subject else None
+        return _End(subject.candidate, 0.6, (number - 1,)) if subject else None
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """One end of a relation; `sentence` is the number of the sentence that names it, when it is not the cue's own."""
+    """One end of a relation; `sentences` has the number of the one that names it, when it is not the cue's own."""
 
     candidate: int
     confidence: float
-    sentence: int | None = None
+    sentences: tuple[int, ...] = ()
 
 
 def _moved(value: Value, by: int) -> Value:

@@ -13,12 +13,12 @@ YEAR_MONTH = Iri(XSD + "gYearMonth")
 
 _MONTH = "|".join(MONTHS)
 _PATTERN = re.compile(
-    rf"(?P<iso>\b\d{{4}}-\d\d-\d\d\b)"
-    rf"|(?P<dmy>\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<month>{_MONTH}),? (?P<year>\d{{4}})\b)"
-    rf"|(?P<mdy>\b(?P<month2>{_MONTH}) (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?, ?(?P<year2>\d{{4}})\b)"
-    rf"|(?P<my>\b(?P<month3>{_MONTH}),? (?P<year3>\d{{4}})\b)"
-    r"|(?P<amount>[£$€¥] ?(?P<sum>\d[\d,]*(?:\.\d+)?)(?: (?P<scale>thousand|million|billion)\b)?)"
-    r"|(?P<number>(?<![\w.,-])-?\d[\d,]*(?:\.\d+)?\b(?: (?P<scale2>thousand|million|billion)\b)?)",
+    rf"(?P<iso>\b[0-9]{{4}}-[0-9][0-9]-[0-9][0-9]\b)"
+    rf"|(?P<dmy>\b(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<month>{_MONTH}),? (?P<year>[0-9]{{4}})\b)"
+    rf"|(?P<mdy>\b(?P<month2>{_MONTH}) (?P<day2>[0-9]{{1,2}})(?:st|nd|rd|th)?, ?(?P<year2>[0-9]{{4}})\b)"
+    rf"|(?P<my>\b(?P<month3>{_MONTH}),? (?P<year3>[0-9]{{4}})\b)"
+    r"|(?P<amount>[£$€¥] ?(?P<sum>[0-9][0-9,]*(?:\.[0-9]+)?)(?: (?P<scale>thousand|million|billion)\b)?)"
+    r"|(?P<number>(?<![\w.,-])-?[0-9][0-9,]*(?:\.[0-9]+)?\b(?: (?P<scale2>thousand|million|billion)\b)?)",
     re.IGNORECASE,
 )
 _SCALES = {"thousand": 3, "million": 6, "billion": 9}
@@ -55,7 +55,7 @@ def _readings(match: re.Match[str]) -> Iterator[tuple[Iri, str]]:
     elif match["mdy"]:
         yield from _date(match["year2"], match["month2"], match["day2"])
     elif match["my"]:
-        yield YEAR_MONTH, f"{match['year3']}-{MONTHS[match['month3'].lower()]:02d}"
+        yield YEAR_MONTH, f"{match['year3']}-{MONTHS[match['month3'].casefold()]:02d}"
         yield YEAR, match["year3"]
     else:
         yield from _number(match)
@@ -63,7 +63,7 @@ def _readings(match: re.Match[str]) -> Iterator[tuple[Iri, str]]:
 
 def _date(year: str, month: str, day: str) -> Iterator[tuple[Iri, str]]:
     if 1 <= int(day) <= 31:
-        yield DATE, f"{year}-{MONTHS[month.lower()]:02d}-{int(day):02d}"
+        yield DATE, f"{year}-{MONTHS[month.casefold()]:02d}-{int(day):02d}"
     yield YEAR, year
 
 
@@ -71,7 +71,7 @@ def _number(match: re.Match[str]) -> Iterator[tuple[Iri, str]]:
     written, scale = (
         (match["sum"], match["scale"]) if match["amount"] else (match["number"].split(" ")[0], match["scale2"])
     )
-    plain = _scaled(written.replace(",", ""), _SCALES.get((scale or "").lower(), 0))
+    plain = _scaled(written.replace(",", ""), _SCALES.get((scale or "").casefold(), 0))
     if not match["amount"] and not scale and re.fullmatch(r"1[0-9]{3}|20[0-9]{2}", written):
         yield YEAR, plain
     if "." not in plain:
