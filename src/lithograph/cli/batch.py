@@ -101,7 +101,8 @@ def start(
     """
     from lithograph.cli.batch_session import session_of
 
-    session = session_of(db, organization, out, formats, lease_seconds, plain=plain, repeatable=True)
+    inputs = [*documents, ontology, *([prices] if prices else [])]
+    session = session_of(db, organization, out, formats, inputs, lease_seconds, plain=plain, repeatable=True)
 
     from lithograph.extraction.settings import ExtractionSettings, OnMissing, Strategy
     from lithograph.ontology.load import load_ontology

@@ -136,15 +136,18 @@ def session_of(
     organization: str,
     out: Path | None,
     formats: Sequence[str] | None,
+    inputs: Sequence[Path],
     lease_seconds: float,
     *,
     plain: bool,
     repeatable: bool = False,
 ) -> BatchSession:
-    """Return the session of a command with these options; raises `UsageError` when they cannot be used."""
+    """Return the session of a command with these options, which overwrites no input; raises `UsageError` when they
+    cannot be used.
+    """
     return BatchSession(
         place_of(db, organization),
-        destination(out, formats or ()),
+        destination(out, formats or (), inputs),
         lease_seconds,
         plain,
         repeatable,

@@ -83,7 +83,7 @@ def extract(
     the finished result. Exit code 3 means that something is missing from it.
     """
     place = place_of(db, organization)
-    target = destination(out, formats or (), [*documents, ontology])
+    target = destination(out, formats or (), [*documents, ontology, *([prices] if prices else [])])
     session = Session(place, target, lease_seconds, plain=plain, repeatable=True)
 
     limits = Limits(max_tokens, max_cost)

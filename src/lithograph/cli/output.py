@@ -51,7 +51,7 @@ def destination(out: Path | None, names: Sequence[str], inputs: Sequence[Path] =
     """Return where a result is to go, given `--out` and every `--format`; raises `UsageError` when it cannot go there.
 
     Without a format the extension of `out` tells, and without that it is JSON. Several formats, and CSV, are written
-    into a folder, which is made where its parent exists. None of `inputs` may be overwritten.
+    into a folder, which is made where its parent exists. None of `inputs`, files and folders, may be overwritten.
     """
     formats = tuple(dict.fromkeys(map(format_named, names)))
     if out is None:
@@ -88,13 +88,17 @@ def _check(out: Path, formats: Sequence[Format], inputs: Sequence[Path], *, fold
             _check_writable(out.parent)
         targets = [out]
     for target in targets:
-        if any(_same(target, one) for one in inputs):
+        if any(_is_read(target, one) for one in inputs):
             raise UsageError(f"{target} is read by this command and would be overwritten; write to another place")
 
 
-def _same(one: Path, other: Path) -> bool:
+def _is_read(target: Path, given: Path) -> bool:
+    """Whether a target is this input, or in this folder of inputs: what looks like a result there is an earlier one."""
     try:
-        return one.samefile(other)
+        if given.is_dir():
+            inside = target.resolve().is_relative_to(given.resolve())
+            return inside and target.is_file() and target.suffix.lower() not in _EXTENSIONS
+        return target.samefile(given)
     except OSError:
         return False
 

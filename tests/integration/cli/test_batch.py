@@ -193,6 +193,12 @@ def test_another_process_cancels_all_of_it(endless: Litho, here: Here) -> None:
         (("batch", "start", "empty", "--ontology", "ontology.ttl"), "there is no file in empty"),
         ((*START, "--on-failure", "explode"), "--on-failure"),
         ((*START, "--documents-at-once", "0"), "--documents-at-once"),
+        ((*START, "--out", "ontology.ttl"), "ontology.ttl is read by this command and would be overwritten"),
+        ((*START, "--format", "json", "--out", "docs/bob.md"), "docs/bob.md is read by this command"),
+        (
+            ("batch", "start", "docs/bob.md", *START[3:], "--format", "json", "--out", "docs/bob.md"),
+            "docs/bob.md is read by",
+        ),
         (("batch", "status", "CHILD"), "is no batch"),
         (("result", "BATCH", "--format", "text"), "is a batch_extraction, not an extraction"),
     ],
@@ -204,6 +210,8 @@ def test_wrong_use_is_one_sentence(litho: Litho, here: Here, arguments: tuple[st
         assert here(*START).returncode == 3
         ids = {one.workflow_type: one.id for one in litho.executions()}
         named = {"CHILD": ids["extraction"], "BATCH": ids["batch_extraction"]}
+    before = {path: path.read_bytes() for path in (litho.folder / "docs").rglob("*") if path.is_file()}
     done = here(*(named.get(word, word) for word in arguments))
+    assert {path: path.read_bytes() for path in before} == before
     assert (done.returncode, done.stdout) == (2, "")
     assert said in sentence(done)
