@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from lithograph.client import values
 from lithograph.client.interface import USUAL, Options
-from lithograph.client.transport import Transport
+from lithograph.client.transport import RepeatedError, Transport
 from lithograph.client.values import (
     RemoteAnswer,
     RemoteBatch,
@@ -137,7 +137,12 @@ class RemoteWorkspace:
 
     def cancel(self, given: str) -> RemoteAnswer:
         """End an execution for good."""
-        found = values.execution(self._to.post(f"{_at(given)}/cancel"))
+        try:
+            found = values.execution(self._to.post(f"{_at(given)}/cancel"))
+        except RepeatedError:
+            found = self.execution(given)
+            if found.status is not Status.CANCELLED:
+                raise
         return RemoteAnswer(found, found.status is Status.CANCELLED)
 
     def resume(self, given: str, *, limits: Limits | None = None) -> RemoteExecution:
@@ -146,7 +151,13 @@ class RemoteWorkspace:
 
     def retry(self, given: str) -> RemoteExecution:
         """Let what is missing run again."""
-        return values.execution(self._to.post(f"{_at(given)}/retry"))
+        try:
+            return values.execution(self._to.post(f"{_at(given)}/retry"))
+        except RepeatedError:
+            found = self.execution(given)
+            if found.status.retriable or found.status is Status.CANCELLED:
+                raise
+            return found
 
     def signal(self, given: str, name: str, payload: object = None, *, key: str | None = None) -> RemoteSent:
         """Send a signal."""

@@ -1,7 +1,8 @@
 """The way to a server: requests that outlive a restart of it, and problems as the errors that they were.
 
 Whatever a workspace asks can be asked twice: starts are known by what is started, signals by their key, and the rest
-says how things are to be. So a request whose answer was lost is made again.
+says how things are to be. So a request whose answer was lost is made again; that the first one did already what it asks
+for is then a `RepeatedError`.
 """
 
 import time
@@ -33,6 +34,10 @@ _NOT_THERE: Final = "there is no "
 _STATUS: Final[Mapping[int, type[LithographError]]] = {409: StateError, 401: RejectedError, 403: RejectedError}
 
 
+class RepeatedError(StateError):
+    """An execution does not allow what was asked, and the answer to the same request was lost before."""
+
+
 class Transport:
     """Requests to one server with one key, for `patience` seconds each while it cannot be reached or is too busy."""
 
@@ -61,7 +66,7 @@ class Transport:
         a key that may not do it, `RateLimitedError` or `StorageError` when it could not be done in time.
         """
         params = {name: _shown(value) for name, value in options.pop("params", {}).items() if value is not None}
-        until, wait = time.monotonic() + self._patience, _FIRST
+        until, wait, lost = time.monotonic() + self._patience, _FIRST, False
         while True:
             try:
                 response = self._client.request(method, path, params=params, **options)
@@ -69,7 +74,10 @@ class Transport:
             except httpx2.HTTPStatusError as error:
                 failed: LithographError = _error(error.response)
                 wait = max(wait, _asked(error.response))
+                if lost and isinstance(failed, StateError):
+                    raise RepeatedError(str(failed)) from error
             except httpx2.TransportError as error:
+                lost = True
                 failed = StorageError(
                     f"{self._url} cannot be reached ({type(error).__name__}); check it, and try again"
                 )

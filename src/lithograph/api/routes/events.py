@@ -35,6 +35,10 @@ _FRAME = {
 """An event of the stream, as OpenAPI says it."""
 
 AFTER = Annotated[int | None, Query(ge=0, le=_LAST, description="The number of the last event that was seen.")]
+CURSOR = Annotated[
+    str | None,
+    Query(pattern=r"^[0-9]{1,15}$", description="The `next` of the page before."),
+]
 LAST_EVENT = Annotated[
     str | None, Header(alias="Last-Event-ID", max_length=20, description="The same, as browsers say it.")
 ]
@@ -61,11 +65,12 @@ async def get_events(
     request: Request,
     after: AFTER = None,
     limit: LIMIT = 1_000,
+    cursor: CURSOR = None,
     last_event: LAST_EVENT = None,
 ) -> Response:
     """Follow what happens to an execution. With `Accept: application/json`, return a page of what has happened."""
     found = await anyio.to_thread.run_sync(caller.workspace.execution, execution_id)
-    seen = _number(last_event) if after is None else after
+    seen = _number(cursor or last_event) if cursor or after is None else after
     if _prefers_json(request.headers.get("accept", "")):
         return await anyio.to_thread.run_sync(_page, caller, found.id, seen, limit)
     return StreamingResponse(stream(caller, found.id, seen), headers=HEADERS, media_type=_STREAM)

@@ -1,5 +1,6 @@
 """Executions: how they stand, what is asked of them, and their results."""
 
+import hashlib
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from lithograph.durable.executions import Execution as StoredExecution
 from lithograph.durable.status import Status
 from lithograph.graph.export.formats import Format
 from lithograph.resilience.budget import Limits
+from lithograph.workflow.batch.input import BATCH
 
 router = APIRouter(prefix="/v1/executions", tags=["executions"])
 
@@ -110,6 +112,9 @@ def get_result(
         said = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(data, headers=said, media_type=_CONTENT[chosen])
 
+    if found.workflow_type == BATCH:  # whose documents may change while nothing happens to itself
+        made = make()
+        return tagged(request, hashlib.sha256(made.body).hexdigest(), lambda: made)
     return tagged(request, f"{found.id}-{found.epoch}-{found.last_seq}-{chosen}", make)
 
 
