@@ -21,8 +21,18 @@ def halves() -> list[FilePayload]:
     return [given("first.md", text[:middle]), given("second.md", text[middle:])]
 
 
-def start(page: Page, documents: Sequence[FilePayload], *, model: str = "rules", base_url: str = "") -> None:
-    """Upload documents and the demo's ontology, and start: the page of the execution follows."""
+def start(
+    page: Page,
+    documents: Sequence[FilePayload],
+    *,
+    model: str = "rules",
+    base_url: str = "",
+    skip: bool = False,
+    limits: tuple[int, float] | None = None,
+) -> None:
+    """Upload documents and the demo's ontology, and start: the page of the execution follows. With `skip` it goes on
+    without what fails for good; `limits` are tokens and dollars.
+    """
     page.get_by_role("link", name="New", exact=True).click()
     page.get_by_label("Documents", exact=True).set_input_files(documents)
     page.get_by_label("Ontology", exact=True).set_input_files(ONTOLOGY)
@@ -31,6 +41,9 @@ def start(page: Page, documents: Sequence[FilePayload], *, model: str = "rules",
     if base_url:
         page.get_by_text("More settings").click()
         page.get_by_label("Address of the model").select_option(base_url)
+        page.get_by_label("Where a piece fails for good").select_option("skip" if skip else "fail")
+        for label, most in zip(("Tokens at most", "Dollars at most"), limits or ("", ""), strict=True):
+            page.get_by_label(label).fill(str(most))
     page.get_by_role("button", name="Start").click()
     page.wait_for_url("**/#/executions/*")
 

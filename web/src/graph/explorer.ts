@@ -97,7 +97,7 @@ export class Explorer {
   private async load(): Promise<void> {
     const { signal } = this.stopping;
     try {
-      void this.name();
+      await this.name();
       if (this.model.graph.order === 0) await this.model.load(signal);
       if (signal.aborted) return;
       fill(
@@ -113,13 +113,16 @@ export class Explorer {
     }
   }
 
+  /** Shows whose graph it is. One that is kept is read anew when something has happened to its execution since. */
   private async name(): Promise<void> {
     if (this.route.id === null) return;
-    const { source } = await get<ExecutionDetail>(
+    const { source, last_seq } = await get<ExecutionDetail>(
       `/v1/executions/${encodeURIComponent(this.route.id)}`,
       {},
       this.stopping.signal,
     );
+    if (last_seq !== this.model.seq) this.model.clear();
+    this.model.seq = last_seq;
     fill(
       this.title,
       h("a", { href: href({ page: "execution", id: this.route.id }), title: source }, fileName(source) || "Graph"),

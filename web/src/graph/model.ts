@@ -38,10 +38,21 @@ export class GraphModel {
   truncated = false;
   /** Whether the positions are those of a layout that came to an end. */
   laidOut = false;
+  /** How many events its execution had when it was read: with another one it may have changed. */
+  seq = -1;
   private placed = 0;
 
   /** The graph of an execution; of all executions, its beginning, where it is null. */
   constructor(readonly execution: string | null) {}
+
+  /** Forgets everything that was read. */
+  clear(): void {
+    this.graph.clear();
+    this.types.clear();
+    this.total = { entities: 0, relations: 0 };
+    this.truncated = this.laidOut = false;
+    this.placed = 0;
+  }
 
   async load(signal: AbortSignal): Promise<void> {
     if (this.execution !== null) {

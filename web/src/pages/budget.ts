@@ -27,19 +27,22 @@ export class Budget {
     h("label", { for: "resume-cost" }, "dollars"),
   );
 
+  private before: { max_tokens: number | null; max_cost_usd: number | null } = { max_tokens: null, max_cost_usd: null };
+
   set(detail: ExecutionDetail): void {
+    this.before = detail;
     const limited = detail.max_tokens !== null || detail.max_cost_usd !== null;
     const why = `${detail.error ?? ""} ${detail.waiting_for ?? ""}`;
     this.element.hidden = detail.status !== "suspended" || !(limited || /budget|token|cost/i.test(why));
   }
 
-  /** What `resume` sends, or nothing where no limit was given. */
-  given(): { max_tokens?: number; max_cost_usd?: number } | undefined {
-    if (this.element.hidden) return undefined;
-    const limits = {
-      ...(this.tokens.value ? { max_tokens: Number(this.tokens.value) } : {}),
-      ...(this.cost.value ? { max_cost_usd: Number(this.cost.value) } : {}),
+  /** What `resume` sends, or nothing where no limit was given. Whatever it leaves out is not limited any more. */
+  given(): { max_tokens: number | null; max_cost_usd: number | null } | undefined {
+    if (this.element.hidden || !(this.tokens.value || this.cost.value)) return undefined;
+    const { max_tokens, max_cost_usd } = this.before;
+    return {
+      max_tokens: this.tokens.value ? Number(this.tokens.value) : max_tokens,
+      max_cost_usd: this.cost.value ? Number(this.cost.value) : max_cost_usd,
     };
-    return Object.keys(limits).length ? limits : undefined;
   }
 }
