@@ -100,7 +100,7 @@ def test_bars_show_the_stages_of_one_document_and_leave_a_line_of_each(terminal:
     assert "long.txt" not in shown
     assert "short \ufffd.txt" in shown
     assert "3/4" in shown
-    assert shown.count("0/4") == 2
+    assert shown.rpartition("short")[2].count("0/4") == 2  # of the last drawing: they are drawn every now and then
     left = terminal.getvalue().removeprefix(shown)
     assert "short \ufffd.txt: 0 of 4 chunks" in left
 
