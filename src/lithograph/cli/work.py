@@ -99,9 +99,12 @@ class Session:
             raise IncompleteError(f"execution {stopped.id} is cancelled ({reason})")
         going_on = self._continuation()
         if stopped.waiting_for == BUDGET:
-            own = self.place.command("resume", stopped.id, "--max-tokens", "N")
-            whole = self.place.command("budget", "--max-tokens", "N")
-            going_on = f"nothing is lost; {own} goes on with another budget, and {whole} gives its organisation one"
+            more = ("--max-cost", "USD") if "US dollars, does not allow" in reason else ("--max-tokens", "N")
+            own, whole = self.place.command("resume", stopped.id, *more), self.place.command("budget", *more)
+            going_on = (
+                f"nothing is lost; {own} goes on with another budget, and {whole} gives its organisation one, in the "
+                "place of both limits that it had"
+            )
         said = f"execution {stopped.id} is {stopped.status} ({reason}): {going_on}"
         raise StoppedError(one_line(said))
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
@@ -66,8 +67,8 @@ class Worker:
     """Called with every heartbeat; raises `FencedError` when the process has lost its right to work."""
     writer: JournalWriter | None = None
     """The journal's writer that all runs share, from `journaling`; without it each has its own."""
-    budgets: dict[OrganizationId, Budget] = field(default_factory=dict)
-    """Those of organisations, which all runs share."""
+    budgets: MutableMapping[OrganizationId, Budget] = field(default_factory=WeakValueDictionary)
+    """Those of organisations, which all runs share, as long as there are any."""
     listener: Listener | None = None
     """Hears of signals; without it they are looked for again and again."""
     given_back: "Callable[[Connection, Owner], None]" = lambda connection, owner: None  # noqa: ARG005

@@ -56,7 +56,9 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelCaller:
-    """Asks one model. `price` is None where it is not known: then what it costs counts as nothing."""
+    """Asks one model. `price` is None where it is not known: then nothing is asked where money is limited, and what is
+    asked elsewhere counts as costing nothing.
+    """
 
     model: ChatModel
     policy: Policy
@@ -85,6 +87,9 @@ class ModelCaller:
 
     async def ask(self, request: ChatRequest) -> Reply:
         """Return the answer to a request; raises as `Policy.call` does."""
+        if self.price is None:
+            for budget in self.scope.budgets:
+                budget.check_priced(self.model.name)
 
         async def make() -> Reply:
             answer = await self.model.send(request, self.policy.provider.limiter.learn)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import anyio
 
 from lithograph.domain.usage import NOTHING, Usage
 from lithograph.errors import BudgetError, UsageError
+
+_MOST: Final = 10**15
+"""More than anybody spends, and every database holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,10 @@ class Limits:
     cost_usd: float | None = None
 
     def __post_init__(self) -> None:
-        if (self.tokens is not None and self.tokens < 1) or (self.cost_usd is not None and not self.cost_usd > 0):
-            raise UsageError("a budget has at least 1 token and more than 0 dollars")
+        if self.tokens is not None and not 1 <= self.tokens <= _MOST:
+            raise UsageError(f"a budget has from 1 to {_MOST:,} tokens, not {self.tokens:,}")
+        if self.cost_usd is not None and not 0 < self.cost_usd <= _MOST:
+            raise UsageError(f"a budget has more than 0 dollars and at most {_MOST:,}, not {self.cost_usd:g}")
 
     def exceeded_by(self, used: Usage) -> str | None:
         """Return which limit `used` would cross, in words; None when it crosses none."""
@@ -57,6 +62,13 @@ class Budget:
         """What was spent, reservations aside."""
         return self._spent
 
+    def renew(self, limits: Limits, spent: Usage) -> None:
+        """Take over other limits, and what others have spent meanwhile: `spent` in all, as far as that is more."""
+        self.limits = limits
+        tokens, cost = spent.tokens - self._spent.tokens, spent.cost_usd - self._spent.cost_usd
+        self._spent += Usage(0, max(0, tokens), 0, max(0.0, cost))
+        self._ring()
+
     def fits(self, most: Usage) -> bool:
         """Whether a call that may cost `most` fits now; raises `BudgetError` when no waiting can make room for it."""
         limit = self.limits.exceeded_by(self._spent + most)
@@ -67,6 +79,14 @@ class Budget:
                 f"{self._spent.cost_usd:.4f} US dollars are spent"
             )
         return self.limits.exceeded_by(sum(self._reserved.values(), self._spent + most)) is None
+
+    def check_priced(self, model: str) -> None:
+        """Raise `BudgetError` where money is limited: what a model without a known price costs cannot be held back."""
+        if self.limits.cost_usd is not None:
+            raise BudgetError(
+                f"no price is known for {model}, so that the budget of {self._whose}, {self.limits.cost_usd:g} US "
+                "dollars, cannot be kept; give one with --prices, or limit tokens instead"
+            )
 
     async def change(self) -> None:
         """Return when something was settled or given back."""
@@ -84,6 +104,9 @@ class Budget:
         if used != NOTHING:
             self._spent += used
             self._booked(self._spent)
+        self._ring()
+
+    def _ring(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
 

@@ -36,7 +36,7 @@ from lithograph.workflow.fragments import FragmentCodec
 from lithograph.workflow.materials import keep_document, keep_ontology, materials_of
 from lithograph.workflow.notices import Notices, left_open
 from lithograph.workflow.replay import Replay, replay
-from lithograph.workflow.spending import budgets_of
+from lithograph.workflow.spending import Standing, budgets_of, standing_of
 from lithograph.workflow.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -187,10 +187,10 @@ class _Extraction:
         with ExitStack() as hearing:
             if isinstance(extractor, RemoteExtractor):
                 notices = Notices(context.writer, self._owner, self.tracker.progress)
-                scope, away = await anyio.to_thread.run_sync(self._begin, context, notices)
+                standing, away = await anyio.to_thread.run_sync(self._begin, context)
                 hearing.enter_context(notices.heard_from(extractor.providers))
                 notices.are_back(extractor.providers, away)
-                extractor = extractor.within(scope)
+                extractor = extractor.within(self._scope(context, notices, standing))
                 # The provider's limiter limits calls: while some chunks wait for it, others are being journaled.
                 settings = replace(settings, concurrency=_CHUNKS_A_CALL * settings.concurrency)
             else:
@@ -200,17 +200,21 @@ class _Extraction:
                 extractor = CachedExtractor(extractor, responses, self._ontology.content_hash)
             yield extractor, settings
 
-    def _begin(self, context: Context, notices: Notices) -> tuple[Scope, Sequence[str]]:
-        """Return on whose behalf calls are made, and which providers were away when the execution was left."""
+    def _begin(self, context: Context) -> tuple[Standing, Sequence[str]]:
+        """Return what was spent so far, and which providers were away when the execution was left."""
         self.tracker.watch(context.writer)
-        scope = Scope(
-            budgets_of(self._worker, self._owner, self._given.limits, context.writer),
+        storage = self._worker.storage
+        return standing_of(storage, self._owner), () if self._owner.first else left_open(storage, self._owner)
+
+    def _scope(self, context: Context, notices: Notices, standing: Standing) -> Scope:
+        """Return on whose behalf calls are made."""
+        return Scope(
+            budgets_of(self._worker, self._owner, self._given.limits, standing, context.writer),
             self._worker.outage_patience,
             notices,
             context.activities.gate.aside,
             self._worker.chance,
         )
-        return scope, () if self._owner.first else left_open(self._worker.storage, self._owner)
 
 
 def summary_of(result: ExtractionResult) -> dict[str, Any]:

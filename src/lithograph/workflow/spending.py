@@ -31,29 +31,45 @@ class Account:
     spent: Usage
 
 
-def budgets_of(worker: Worker, owner: Owner, limits: Limits, writer: JournalWriter) -> tuple[Budget, ...]:
-    """Return the budget of an execution, which also books what it spends, and that of its organisation if it has one.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an execution has spent so far, and how the account of its organisation stands."""
 
-    All executions of a process share the organisation's. What other processes spend meanwhile counts when the process
-    is started anew.
+    spent: Usage
+    account: Account
+
+
+def standing_of(storage: Storage, owner: Owner) -> Standing:
+    """Return what an execution that begins has to know of what was spent. Not to be called on an event loop."""
+
+    def look(connection: "Connection") -> Standing:
+        found = executions.get(connection, owner.organization_id, owner.execution_id)
+        spent = Usage(0, found.spent_tokens, 0, found.spent_cost_usd)
+        return Standing(spent, _account(connection, owner.organization_id))
+
+    return storage.ask(owner.organization_id, look)
+
+
+def budgets_of(
+    worker: Worker, owner: Owner, limits: Limits, standing: Standing, writer: JournalWriter
+) -> tuple[Budget, Budget]:
+    """Return the budget of an execution, which also books what it spends, and that of its organisation. To be called on
+    the loop.
+
+    All executions of a process share the organisation's. Other limits count for all of them, and what other processes
+    have spent, from when the next of them begins.
     """
 
     def book(spent: Usage) -> None:
         writer.later("spent", Write(owner, spent=spent))
 
-    def look(connection: "Connection") -> tuple[Usage, Account]:
-        found = executions.get(connection, owner.organization_id, owner.execution_id)
-        return Usage(0, found.spent_tokens, 0, found.spent_cost_usd), _account(connection, owner.organization_id)
-
-    spent, account = worker.storage.ask(owner.organization_id, look)
-    own = Budget("this execution", limits, spent, book)
-    if account.limits == Limits():
-        return (own,)
-    shared = worker.budgets.get(owner.organization_id)
-    if shared is None or shared.limits != account.limits:
+    account, shared = standing.account, worker.budgets.get(owner.organization_id)
+    if shared is None:
         shared = Budget(f"organisation {owner.organization_id}", account.limits, account.spent)
         worker.budgets[owner.organization_id] = shared
-    return own, shared
+    else:
+        shared.renew(account.limits, account.spent)
+    return Budget("this execution", limits, standing.spent, book), shared
 
 
 def account_of(storage: Storage, organization_id: OrganizationId) -> Account:

@@ -62,6 +62,16 @@ async def test_of_a_budget_the_most_is_held_back_that_the_request_and_its_answer
         assert chat.asked == []
 
 
+async def test_where_money_is_limited_a_model_without_a_price_is_not_asked() -> None:
+    chat = ScriptedChat([YES])
+    limited = Budget("organisation acme", Limits(cost_usd=5.0))
+    for budgets in ((limited,), (Budget("this execution", Limits(tokens=9)), limited)):
+        with pytest.raises(BudgetError, match=r"no price is known for .*organisation acme, 5 US dollars"):
+            await caller_of(chat).within(Scope(budgets)).ask(REQUEST)
+    assert chat.asked == []
+    await caller_of(chat).within(Scope((Budget("it", Limits(tokens=10_000)),))).ask(REQUEST)
+
+
 async def test_money_is_held_back_at_the_price_of_what_is_not_cached() -> None:
     price = Price(1.0, 0.0, 1.0)
     for dollars, fits in ((250e-6, True), (249e-6, False)):

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 from tests.journals import SetClock, claimed, new, seen, worker
 
 from lithograph.domain.ids import DEFAULT_ORGANIZATION, OrganizationId
@@ -16,7 +16,7 @@ from lithograph.errors import BudgetError
 from lithograph.resilience.budget import Budget, Limits, reserve
 from lithograph.storage.open import Storage
 from lithograph.storage.schema import organization, spending, workflow_execution
-from lithograph.workflow.spending import budgets_of
+from lithograph.workflow.spending import budgets_of, standing_of
 
 CLOCK = SetClock()
 CALL = Usage(1, 30, 10, 0.25)
@@ -30,7 +30,7 @@ async def budgets(
     it has ended.
     """
     with committing(storage, CLOCK) as commit, ThreadJournal(commit) as writer:
-        yield budgets_of(of or worker(storage), owner, limits, writer)
+        yield budgets_of(of or worker(storage), owner, limits, standing_of(storage, owner), writer)
 
 
 async def spend(of: tuple[Budget, ...], used: Usage = CALL) -> None:
@@ -46,7 +46,6 @@ def allow_all(storage: Storage, **limits: object) -> None:
 async def test_what_an_execution_spends_is_in_its_row_and_counts_when_it_goes_on(storage: Storage) -> None:
     owner, limits = claimed(storage, CLOCK), Limits(tokens=100, cost_usd=10.0)
     async with budgets(storage, owner, limits) as own:
-        assert len(own) == 1
         for _ in range(2):
             await spend(own)
     found = seen(storage, owner.execution_id)
@@ -70,7 +69,6 @@ async def test_what_all_executions_of_an_organisation_spend_counts_against_its_o
     allow_all(storage, max_tokens=100, max_cost_usd=None)
     for owner in (one, other):
         async with budgets(storage, owner, Limits()) as both:
-            assert len(both) == 2
             await spend(both)
     async with budgets(storage, one, Limits(tokens=1_000)) as both:
         assert [budget.spent.tokens for budget in both] == [40, 80]
@@ -111,3 +109,48 @@ async def test_executions_of_one_process_share_the_budget_of_their_organisation(
         await spend(its)
         with pytest.raises(BudgetError, match="organisation"):
             await spend(own)
+
+
+async def test_other_limits_of_an_organisation_count_for_all_that_it_runs_and_nothing_is_spent_twice(
+    storage: Storage,
+) -> None:
+    one, other, third = (claimed(storage, CLOCK, new(key)) for key in ("one", "other", "third"))
+    allow_all(storage, max_tokens=100)
+    process = worker(storage)
+    async with budgets(storage, one, Limits(), process) as first:
+        await spend(first)
+        allow_all(storage, max_tokens=None)
+        async with budgets(storage, other, Limits(), process) as unlimited:
+            await spend(unlimited)
+            await spend(unlimited)
+        allow_all(storage, max_tokens=150)
+        async with budgets(storage, third, Limits(), process) as again:
+            for own in (first, again):
+                with pytest.raises(BudgetError, match=r"150 tokens, .*: 120 tokens"):
+                    await spend(own)
+
+
+async def test_what_another_process_has_spent_counts_from_the_next_execution_on(storage: Storage) -> None:
+    one, elsewhere, other = (claimed(storage, CLOCK, new(key)) for key in ("one", "elsewhere", "other"))
+    allow_all(storage, max_tokens=100)
+    process = worker(storage)
+    async with budgets(storage, one, Limits(), process) as own:
+        async with budgets(storage, elsewhere, Limits()) as its:
+            await spend(its)
+            await spend(its)
+        async with budgets(storage, other, Limits(), process) as also:
+            for every in (own, also):
+                with pytest.raises(BudgetError, match="80 tokens"):
+                    await spend(every)
+
+
+async def test_an_organisation_that_is_made_anew_has_spent_nothing(storage: Storage) -> None:
+    owner, process = claimed(storage, CLOCK), worker(storage)
+    allow_all(storage, max_tokens=100)
+    async with budgets(storage, owner, Limits(), process) as own:
+        await spend(own)
+    del own
+    with transaction(storage, DEFAULT_ORGANIZATION, Transaction.CONTROL) as connection:
+        connection.execute(delete(spending))
+    async with budgets(storage, owner, Limits(), process) as own:
+        assert own[1].spent == Usage()
