@@ -1,6 +1,7 @@
 """The backlog: how many executions wait, run and are suspended, and since when nobody has heard of them.
 
-For whoever watches a database. It looks across organisations and sees no more of them than their ids.
+For whoever watches a database. What a batch has not begun waits for its turn and not for a worker: it does not count.
+It looks across organisations and sees no more of them than their ids.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ def _in_a_file(storage: Storage) -> Sequence[Backlog]:
     query = (
         select(c.organization_id, c.workflow_type, standing, func.count(), func.min(c.updated_at), func.sum(late))
         .where(c.completed_at.is_(None), c.status.in_(_UNENDED))  # both, so that it goes by the index of these
+        .where((c.status != Status.PENDING) | c.parent_id.is_(None))
         .group_by(c.organization_id, c.workflow_type, standing)
     )
     with storage.inspect() as connection:

@@ -28,6 +28,8 @@ def find(connection: "Connection", organization_id: OrganizationId, given: str) 
     Raises `NotFoundError` when the organisation has none, `UsageError` when it has several or too little is given.
     """
     wanted = given.strip().removeprefix(_WORD)
+    if not wanted.isascii():
+        raise NotFoundError(f"execution {given!a}", "`litho list` shows those there are")
     if len(wanted) < SHORTEST:
         raise UsageError(f"{given!r} is too little of an id: give {SHORTEST} characters of it, as `litho list` shows")
     if len(wanted) == _WHOLE:  # found by its key; a beginning is looked for among all ids

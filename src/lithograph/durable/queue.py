@@ -7,13 +7,14 @@ anew by a sweep, a doubled one finds nothing left to do.
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
 from lithograph.durable.executions import Execution
 from lithograph.storage.open import Storage
+from lithograph.storage.schema import workflow_execution
 
 LEAST_URGENT: Final = -100
 MOST_URGENT: Final = 100
@@ -80,8 +81,15 @@ def sweep(storage: Storage, clock: Clock) -> Sequence[ExecutionId]:
         given: list[ExecutionId] = []
         for organization_id, executions in due.items():
             with transaction(storage, organization_id, Transaction.QUEUE) as writing:
-                given += [one for one in executions if enqueue(writing, one)]
+                given += [one for one in _left(writing, executions) if enqueue(writing, one)]
     return given
+
+
+def _left(connection: Connection, execution_ids: Sequence[ExecutionId]) -> Sequence[ExecutionId]:
+    """Return those that have not been deleted meanwhile, and that stay until the transaction ends."""
+    c = workflow_execution.c
+    query = select(c.id).where(c.id.in_(execution_ids)).order_by(c.id).with_for_update(read=True, key_share=True)
+    return [ExecutionId(one) for one in connection.execute(query).scalars()]
 
 
 def leave(connection: "Connection", execution: Execution) -> None:

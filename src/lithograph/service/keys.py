@@ -98,6 +98,8 @@ def create_key(
     allowed = frozenset(scopes)
     if not allowed:
         raise UsageError(f"a key without a scope allows nothing: give it one of {', '.join(KeyScope)}")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise UsageError(f"the name of a key is text, which {name!a} is not")
     if len(name) > _LONGEST_NAME:
         raise UsageError(f"the name of a key has at most {_LONGEST_NAME} characters, this one has {len(name)}")
     if lasts is not None and not 0 < lasts <= _LONGEST:
@@ -138,6 +140,8 @@ def revoke_key(storage: Storage, organization_id: OrganizationId, key_id: str, c
 
     Raises `NotFoundError` when the organisation has no such key.
     """
+    if not key_id.isascii():
+        raise NotFoundError(f"key {key_id!a}", "`litho key list` shows those there are")
     c = api_key.c
     mine = (c.organization_id == organization_id) & (c.id == key_id)
     with transaction(storage, organization_id, Transaction.CONTROL) as connection:

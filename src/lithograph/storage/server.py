@@ -135,7 +135,7 @@ ALTER FUNCTION {schema}.lithograph_due OWNER TO {system};
 
 _BACKLOG = """
 -- For metrics: how many executions that have not ended stand how, for how many seconds the one has been silent that was
--- heard of longest ago, and of how many the lease has run out.
+-- heard of longest ago, and of how many the lease has run out. Children that nobody has begun wait for their parent.
 CREATE FUNCTION {schema}.lithograph_backlog()
 RETURNS TABLE (organization_id text, workflow_type text, standing text, number integer, silent float, overdue integer)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
@@ -146,7 +146,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
         SELECT *, CASE WHEN status = 'suspended' THEN 'suspended' WHEN lease_owner IS NOT NULL THEN 'running'
             ELSE 'waiting' END AS standing
         FROM (SELECT organization_id, workflow_type, status, lease_owner, lease_expires_at, updated_at
-              FROM workflow_execution WHERE completed_at IS NULL) AS unended) AS e
+              FROM workflow_execution WHERE completed_at IS NULL AND (status <> 'pending' OR parent_id IS NULL)
+             ) AS unended) AS e
     GROUP BY e.organization_id, e.workflow_type, e.standing
 $$;
 REVOKE ALL ON FUNCTION {schema}.lithograph_backlog FROM PUBLIC;

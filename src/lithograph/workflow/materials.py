@@ -31,7 +31,11 @@ def keep_document(connection: "Connection", document: Document, now: str) -> Non
 
 
 def keep_documents(connection: "Connection", given: Sequence[Document], now: str) -> None:
-    """Do what `keep_document` does for each of many documents; the new ones are written by one statement."""
+    """Do what `keep_document` does for each of many documents; the new ones are written by one statement.
+
+    In the order of their ids, so that of two who are given the same ones in another order, none waits for the other.
+    """
+    given = sorted(given, key=lambda one: one.id)
     named = documents.c.id.in_([document.id for document in given])
     there = set(connection.execute(select(documents.c.id).where(named)).scalars())
     for document in given:
@@ -46,8 +50,9 @@ def keep_on(connection: "Connection", organization_id: OrganizationId, ids: Sequ
     """See to it that documents which are there stay; see `_is_kept`. To be called with some hundreds of ids at most."""
     c = documents.c
     stale = c.created_at <= timestamp(seconds_of(now) - _FRESH)
-    mine = (c.organization_id == organization_id) & c.id.in_(ids)
-    connection.execute(update(documents).where(mine, stale).values(created_at=now))
+    mine = (c.organization_id == organization_id) & c.id.in_(ids) & stale
+    connection.execute(select(c.id).where(mine).order_by(c.id).with_for_update())  # two at once wait in the same order
+    connection.execute(update(documents).where(mine).values(created_at=now))
 
 
 def _row(document: Document, now: str) -> dict[str, Any]:

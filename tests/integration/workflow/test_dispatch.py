@@ -1,10 +1,11 @@
 """Workers on a server: real processes, a real queue."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, text, update
 from tests.journals import ORGANIZATION, gapless, worker
 from tests.journals import until as meanwhile
 from tests.postgres import Server
@@ -203,6 +204,24 @@ def test_what_is_urgent_is_taken_first_and_no_execution_has_two_jobs(server_stor
         assert enqueue(connection, urgent, urgency=5)
         assert not enqueue(connection, urgent)
     assert in_turn(server_storage) == [urgent, slow]
+
+
+def test_a_sweep_passes_over_what_is_deleted_meanwhile(server_storage: Storage) -> None:
+    one, left = (queue(server_storage, name, queued=False) for name in ("gone", "left"))
+    for execution_id in (one, left):
+        forget(server_storage, execution_id)
+    with ThreadPoolExecutor() as threads:
+        with server_storage.write(ORGANIZATION) as connection:
+            connection.execute(delete(workflow_execution).where(workflow_execution.c.id == one))
+            sweeping = threads.submit(sweep, server_storage, clock_of(server_storage))
+            until(lambda: _waits(server_storage))
+        assert sweeping.result() == [left]
+
+
+def _waits(storage: Storage) -> bool:
+    with storage.inspect() as connection:
+        locks = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        return bool(connection.exec_driver_sql(locks).scalar_one())
 
 
 def test_only_one_sweep_at_a_time_gives_jobs(server_storage: Storage) -> None:

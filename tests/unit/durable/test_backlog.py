@@ -9,11 +9,12 @@ from sqlalchemy import event
 from tests.journals import SetClock, claimed, finished, new, seen, started
 from tests.postgres import Server
 
-from lithograph.domain.ids import OrganizationId
+from lithograph.domain.ids import ExecutionId, OrganizationId
 from lithograph.durable import executions
 from lithograph.durable.backlog import backlog
 from lithograph.durable.clock import SystemClock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
+from lithograph.durable.executions import Lease
 from lithograph.durable.status import Status
 from lithograph.storage.open import Storage, open_storage
 from lithograph.telemetry.backlog import Backlog, Standing
@@ -49,12 +50,17 @@ def test_it_counts_what_has_not_ended_of_every_organisation(storage: Storage) ->
     with transaction(storage, given_back.organization_id, Transaction.FINISH) as connection:
         assert executions.release(connection, given_back, timestamp(now.now()))
 
+    batch = claimed(storage, now, new("i"))
+    for key in "jk":  # one that its turn has not come to, and one that is begun
+        child = started(storage, now, replace(new(key), parent_id=ExecutionId(batch.execution_id)))
+    executions.claim(storage, child.organization_id, child.id, Lease("w"), now)
+
     found = list(backlog(storage))
 
     assert seen(storage, ended.execution_id).status is Status.COMPLETED
     assert counts(found) == {
         ("default", Standing.WAITING): (3, 0),
-        ("default", Standing.RUNNING): (2, 1),
+        ("default", Standing.RUNNING): (4, 1),
         ("default", Standing.SUSPENDED): (1, 0),
         ("other", Standing.WAITING): (1, 0),
     }

@@ -17,7 +17,7 @@ from lithograph.durable.database_clock import clock_of
 from lithograph.durable.executions import Lease
 from lithograph.durable.retention import DAY
 from lithograph.durable.status import Status
-from lithograph.errors import StateError, UsageError
+from lithograph.errors import NotFoundError, StateError, UsageError
 from lithograph.resilience.budget import Limits
 from lithograph.service.administration import Organization, create_organization, delete_organization, organizations
 from lithograph.service.keys import Key, KeyOwner, KeyScope, create_key, key_owner, keys_of, pepper_of, revoke_key
@@ -126,6 +126,16 @@ def test_a_key_says_for_whom_it_acts_and_what_it_allows(module_storage: Storage,
 def test_a_scope_allows_what_those_before_it_do(scopes: set[KeyScope], allowed: str) -> None:
     owner = KeyOwner(DEFAULT_ORGANIZATION, "key", frozenset(scopes))
     assert [scope for scope in KeyScope if owner.allows(scope)] == allowed.split()
+
+
+def test_what_is_no_text_is_refused_and_found_nowhere(module_storage: Storage, organization: OrganizationId) -> None:
+    """An argument of a command that is not UTF-8."""
+    with pytest.raises(UsageError, match="the name of a key is text"):
+        create_key(module_storage, organization, CLOCK, name="\udcff\udcfe")
+    with pytest.raises(NotFoundError):
+        revoke_key(module_storage, organization, "key_\udcff", CLOCK)
+    with pytest.raises(NotFoundError):
+        Workspace(module_storage, organization).execution("\udcff" * 7)
 
 
 def test_the_key_itself_is_nowhere_in_the_database(module_storage: Storage, organization: OrganizationId) -> None:

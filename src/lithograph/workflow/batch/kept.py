@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, select
 
-from lithograph.domain.ids import DocumentId, OrganizationId, digest
+from lithograph.domain.ids import DocumentId, ExecutionId, OrganizationId, digest
 from lithograph.durable import executions
 from lithograph.durable.clock import Clock, timestamp
 from lithograph.durable.crashpoints import Transaction, transaction
@@ -87,8 +87,9 @@ def _sources(
     """Return what each document is called. None is deleted before it is used."""
     c = document.c
     found: dict[DocumentId, str] = {}
-    for start in range(0, len(wanted), _PAGE):
-        page = wanted[start : start + _PAGE]
+    ordered = sorted(wanted)  # two at once wait in the same order
+    for start in range(0, len(ordered), _PAGE):
+        page = ordered[start : start + _PAGE]
         keep_on(connection, organization_id, page, now)
         mine = (c.organization_id == organization_id) & c.id.in_(page)
         found |= {DocumentId(row.id): row.source for row in connection.execute(select(c.id, c.source).where(mine))}
@@ -109,10 +110,13 @@ def _list(
 ) -> None:
     connection.execute(delete(batch_document).where(batch_document.c.batch_id == found.id))
     given = batch_input_of(found)
+    children = {one: child_of(found, given.of(one, sources[one]), batch.plan.ontology, extractor) for one in wanted}
+    ordered = sorted(children.values(), key=lambda child: child.key)  # two at once wait in the same order
+    ids: dict[str, ExecutionId] = {}
+    for start in range(0, len(ordered), _PAGE):
+        ids |= start_all(connection, ordered[start : start + _PAGE], clock)
     for start in range(0, len(wanted), _PAGE):
         page = wanted[start : start + _PAGE]
-        children = {one: child_of(found, given.of(one, sources[one]), batch.plan.ontology, extractor) for one in page}
-        ids = start_all(connection, list(children.values()), clock)
         rows = [
             {
                 "organization_id": found.organization_id,
