@@ -65,7 +65,7 @@ def _header(name: str, value: str) -> str:
 
 def _leaves(part: MIMEPart, source: str) -> Iterator[MIMEPart]:
     """Yield the parts that hold something, however deep; of what is said in several ways only the best one."""
-    if part.get_content_maintype() != "multipart":
+    if part.get_content_maintype() != "multipart" or not part.is_multipart():
         yield part
         return
     leaves = (leaf for inner in part.iter_parts() for leaf in _leaves(inner, source))
@@ -92,24 +92,26 @@ def _inline(part: MIMEPart, source: str) -> str:
 def _attachment(part: MIMEPart, source: str, read: ReadAttachment, depth: int) -> str:
     try:
         name = _clean(part.get_filename() or "")
-        text = _text_of_attachment(part, name or source, read, depth)
+        text = _text_of_attachment(part, name, source, read, depth)
     except (DocumentError, *_PARSER_ERRORS):
         return ""
     return f"{name}\n\n{text}" if name and text.strip() else text.strip()
 
 
-def _text_of_attachment(part: MIMEPart, name: str, read: ReadAttachment, depth: int) -> str:
+def _text_of_attachment(part: MIMEPart, name: str, source: str, read: ReadAttachment, depth: int) -> str:
     media_type = part.get_content_type()
     if media_type.endswith("-signature"):
         return ""
     data = _bytes_of(part)
-    # A sender's programs label what they do not know in many ways; the name and the bytes say more.
+    # A sender's programs label what they do not know in many ways; the part's own name and the bytes say more.
     kind = detect(data, name, media_type if media_type in set(Kind) else None)
+    if kind is Kind.MAIL and part.get_content_maintype() == "multipart":
+        kind = Kind.TEXT  # without its boundaries it is what stands there
     if kind is Kind.MAIL:
-        return mail_text(data, name, read, depth=depth + 1) if depth < MOST_NESTED else ""
+        return mail_text(data, name or source, read, depth=depth + 1) if depth < MOST_NESTED else ""
     if kind in (Kind.PDF, Kind.DOCX):
-        return read(data, name, kind)
-    return _text_of(part, data, name, kind)
+        return read(data, name or source, kind)
+    return _text_of(part, data, name or source, kind)
 
 
 def _text_of(part: MIMEPart, data: bytes, name: str, kind: Kind) -> str:

@@ -7,9 +7,12 @@ turns off and no offset should count.
 import asyncio
 import json
 import re
+import zlib
 from collections.abc import Iterable
+from io import BytesIO
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Final, TypedDict
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from lithograph.documents.kind import Kind
 from lithograph.documents.limits import Limits
@@ -19,7 +22,11 @@ if TYPE_CHECKING:
     from xberg import ExtractedDocument
 
 _LAYERS: Final = frozenset(("body", "footnote"))
-_FOOTNOTE_MARK: Final = re.compile(r"\[\^\d+\]")
+_MARKS: Final = {"footnote": re.compile(r"\[\^\d+\]"), "comment": re.compile(r"\[cmt:\d+\]")}
+"""What stands in the text for a node of a kind."""
+_MOVED_PARTS: Final = frozenset(("word/document.xml", "word/footnotes.xml", "word/endnotes.xml"))
+_MOVED: Final = re.compile(rb"<w:moveFrom(?:\s[^>]*)?(?<!/)>")
+_MOVED_END: Final = b"</w:moveFrom>"
 _SECRET: Final = re.compile(r"password|encrypt", re.IGNORECASE)
 # The unpacked size has been checked already; a long, repetitive text packs better than any fixed ratio allows.
 _ANY_RATIO: Final = 1_000_000
@@ -48,10 +55,36 @@ def rich_text(data: bytes, source: str, kind: Kind, limits: Limits) -> str:
 
     Raises `DocumentError` when it is encrypted or broken.
     """
-    document = asyncio.run(_extract(data, source, kind, limits))
+    settled = _without_moved(data) if kind is Kind.DOCX else data
+    document = asyncio.run(_extract(settled, source, kind, limits))
     # A damaged font can map a glyph to NUL, which no database column of text can hold.
     text = document.content if kind is Kind.PDF else _of_structure(document)
     return text.replace("\x00", "")
+
+
+def _without_moved(data: bytes) -> bytes:
+    """Return a DOCX without what tracked changes have moved: xberg leaves out what is deleted, but gives this twice."""
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            parts = {name: archive.read(name) for name in _MOVED_PARTS.intersection(archive.namelist())}
+            moved = {name: rest for name, part in parts.items() if (rest := _cut(part)) != part}
+            if not moved:
+                return data
+            with BytesIO() as written:
+                with ZipFile(written, "w", ZIP_DEFLATED) as rewritten:
+                    for info in archive.infolist():
+                        rewritten.writestr(info, moved.get(info.filename) or archive.read(info))
+                return written.getvalue()
+    except (BadZipFile, NotImplementedError, RuntimeError, OSError, ValueError, zlib.error):
+        return data  # what is wrong with it is said by whoever reads it
+
+
+def _cut(part: bytes) -> bytes:
+    kept, end = [], 0
+    while (begin := _MOVED.search(part, end)) and (close := part.find(_MOVED_END, begin.end())) >= 0:
+        kept.append(part[end : begin.start()])
+        end = close + len(_MOVED_END)
+    return b"".join([*kept, part[end:]])
 
 
 async def _extract(data: bytes, source: str, kind: Kind, limits: Limits) -> "ExtractedDocument":
@@ -94,10 +127,11 @@ def _of_structure(document: "ExtractedDocument") -> str:
     nodes: list[_Node] = [
         json.loads(str(node.content)) for node in document.document.nodes if str(node.content_layer) in _LAYERS
     ]
-    has_footnotes = any(node["node_type"] == "footnote" for node in nodes)
     blocks = [(node["node_type"], text) for node in nodes if (text := _of_node(node)).strip()]
     text = _join(blocks)
-    return _FOOTNOTE_MARK.sub("", text) if has_footnotes else text
+    for kind in _MARKS.keys() & {node["node_type"] for node in nodes}:
+        text = _MARKS[kind].sub("", text)
+    return text
 
 
 def _of_node(node: _Node) -> str:

@@ -17,8 +17,10 @@ _ALIKE = str.maketrans({
     "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-",
     "\u00ad": None, "\u200b": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None,
 })  # fmt: skip
-_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0x20000, 0x3FFFF))
-"""Code points of Thai and Lao, Myanmar, Khmer, kana and the CJK ideographs."""
+_UNSPACED = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x9FFF), (0xAC00, 0xD7AF), (0x20000, 0x3FFFF),
+)  # fmt: skip
+"""Code points of Thai and Lao, Myanmar, Khmer, kana, the CJK ideographs, and Hangul, whose particles follow at once."""
 _GAP = re.compile(r"[^\S\n]*\n[^\S\n]*|[^\S\n]{2,}|[^\S\n ]")
 """White space between words that is not a single blank: a line break among it, but no empty line."""
 _SHORTEST_FUZZY = 5
@@ -203,6 +205,8 @@ def _is_edge(text: str, position: int) -> bool:
     if position <= 0 or position >= len(text):
         return True
     before, after = text[position - 1], text[position]
+    if unicodedata.category(after).startswith("M"):  # an accent or a vowel sign belongs to what it stands on
+        return False
     if not (before.isalnum() and after.isalnum()):
         return True
     return _unspaced(before) or _unspaced(after)

@@ -16,6 +16,10 @@ _RELATIONS = f"""<?xml version="1.0"?><Relationships xmlns="{_OPEN_XML}/package/
 <Relationship Id="r1" Type="{_OPEN_XML}/officeDocument/2006/relationships/officeDocument"
 Target="word/document.xml"/></Relationships>"""
 
+_COMMENTS = f"""<?xml version="1.0"?><Relationships xmlns="{_OPEN_XML}/package/2006/relationships">
+<Relationship Id="r1" Type="{_OPEN_XML}/officeDocument/2006/relationships/comments" Target="comments.xml"/>
+</Relationships>"""
+
 
 def paragraph(text: str) -> str:
     properties = '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>' if text.startswith("# ") else ""
@@ -27,12 +31,16 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "<w:tbl>" + "".join(f"<w:tr>{row}</w:tr>" for row in cells) + "</w:tbl>"
 
 
-def docx(*blocks: str | list[tuple[str, ...]]) -> bytes:
-    body = "".join(paragraph(block) if isinstance(block, str) else table(block) for block in blocks)
+def docx(*blocks: str | list[tuple[str, ...]], xml: str = "", comments: str = "") -> bytes:
+    body = "".join(paragraph(block) if isinstance(block, str) else table(block) for block in blocks) + xml
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", _TYPES)
         archive.writestr("_rels/.rels", _RELATIONS)
+        if comments:
+            archive.writestr("word/_rels/document.xml.rels", _COMMENTS)
+            spaced = f'<w:comments xmlns:w="{_OPEN_XML}/wordprocessingml/2006/main">{comments}</w:comments>'
+            archive.writestr("word/comments.xml", spaced)
         archive.writestr(
             "word/document.xml",
             f'<?xml version="1.0" encoding="UTF-8"?><w:document xmlns:w="{_OPEN_XML}/wordprocessingml/2006/main">'
@@ -70,7 +78,9 @@ def pdf(text: str, *, encrypted: bool = False) -> bytes:
 
 @pytest.fixture
 def make_docx() -> Callable[..., bytes]:
-    """Makes a DOCX of its arguments: a paragraph of a string, a heading of one with `# `, a table of a list of rows."""
+    """Makes a DOCX of its arguments: a paragraph of a string, a heading of one with `# `, a table of a list of rows;
+    then comes `xml` as it stands, and the `comments` that it refers to.
+    """
     return docx
 
 

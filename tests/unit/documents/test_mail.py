@@ -98,6 +98,10 @@ NESTED = {
         multi("mixed", multi("alternative", BODY, html("rich")), multi("alternative", html("more"), plain(" "))),
         "The body.\n\nmore",
     ),
+    "a part that has no name": (
+        multi("mixed", BODY, MIMEText("SUMMARY:Board meeting\nLOCATION:Leith", "calendar")),
+        "The body.\n\nSUMMARY:Board meeting\nLOCATION:Leith",
+    ),
     "HTML with its pictures": (
         multi("alternative", plain(""), multi("related", html("rich"), PICTURE)),
         "rich",
@@ -164,7 +168,7 @@ def test_encodings_of_headers_and_bodies_are_undone() -> None:
     [
         (b"From: \xff\xfe<a@b.c>\n\nhi", "From: \ufffd\ufffd <a@b.c>\n\nhi"),
         (b"Content-Type: text/plain; charset=no-such\n\nhi", "hi"),
-        (b"Content-Type: multipart/mixed\n\nno boundary", ""),
+        (b"Content-Type: multipart/mixed\n\nno boundary", "no boundary"),
         (b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\ncut off", "cut off"),
         (b"From: " + b"(" * 5_000 + b"\n\nhi", "From: " + "(" * 5_000 + "\n\nhi"),
         (b"Subject: a\n folded\n\n", "Subject: a folded"),

@@ -13,6 +13,29 @@ def test_the_text_of_a_docx_is_its_prose_and_nothing_else(make_docx: Callable[..
     assert document.media_type.endswith("wordprocessingml.document")
 
 
+def run(text: str) -> str:
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def test_what_was_moved_in_a_docx_is_there_once(make_docx: Callable[..., bytes]) -> None:
+    moved = run("Acme bought Globex.")
+    xml = (
+        f'<w:p><w:moveFromRangeStart w:id="1" w:name="m"/><w:moveFrom w:id="2" w:author="A">{moved}</w:moveFrom>'
+        '<w:moveFromRangeEnd w:id="1"/></w:p>'
+        f"<w:p>{run('In the middle.')}<w:moveFrom>{run(' Gone.')}</w:moveFrom></w:p>"
+        f'<w:p><w:moveToRangeStart w:id="3" w:name="m"/><w:moveTo w:id="4" w:author="A">{moved}</w:moveTo></w:p>'
+    )
+    document = document_from_bytes(make_docx("First.", xml=xml), source="a.docx")
+    assert document.text == "First.\n\nIn the middle.\n\nAcme bought Globex."
+
+
+def test_where_a_comment_is_about_is_no_text(make_docx: Callable[..., bytes]) -> None:
+    xml = f'<w:p>{run("Ada met Charles")}<w:r><w:commentReference w:id="0"/></w:r>{run(" in London [cmt:x].")}</w:p>'
+    comments = f'<w:comment w:id="0" w:author="Z"><w:p>{run("When?")}</w:p></w:comment>'
+    document = document_from_bytes(make_docx(xml=xml, comments=comments), source="a.docx")
+    assert document.text == "Ada met Charles in London [cmt:x].\n\nWhen?"
+
+
 def test_a_long_and_repetitive_docx_is_read_whole(make_docx: Callable[..., bytes]) -> None:
     document = document_from_bytes(make_docx(*["the same words again"] * 30_000), source="a.docx")
     assert document.text.count("the same words again") == 30_000

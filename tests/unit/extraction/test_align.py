@@ -61,6 +61,17 @@ def test_scripts_without_spaces_have_words_inside_words() -> None:
     assert Aligner("東京都庁は東京にある").occurrences("東京") == [Place(0, 2), Place(5, 7)]
 
 
+def test_particles_of_korean_follow_a_name_at_once() -> None:
+    text = "삼성전자는 서울에 있다. Samsung은 회사이다."
+    assert [found(text, name) for name in ("삼성전자", "서울", "Samsung")] == ["삼성전자", "서울", "Samsung"]
+
+
+def test_an_accent_or_a_vowel_sign_belongs_to_its_word() -> None:
+    assert Aligner("भारतीय लोग भारत में").occurrences("भारत") == [Place(11, 15)]
+    assert Aligner("Andre\u0301 met Andre").occurrences("Andre") == [Place(11, 16)]
+    assert Aligner("Andre\u0301 met Andre").occurrences("Andr\u00e9") == [Place(0, 6)]
+
+
 def test_a_quote_of_several_words_may_stop_inside_a_word() -> None:
     assert found("She founded companies.", "founded compan") == "founded compan"
     assert found("She founded companies.", "compan") is None

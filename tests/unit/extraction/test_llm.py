@@ -25,6 +25,7 @@ from lithograph.errors import (
     BudgetError,
     ExhaustedError,
     LithographError,
+    MalformedError,
     RateLimitedError,
     RejectedError,
     TruncatedError,
@@ -329,12 +330,26 @@ async def test_within_a_scope_it_is_the_same_extractor_with_a_budget() -> None:
     assert chat.asked == []
 
 
+@pytest.mark.parametrize("other", [{}, {"error": "I cannot help with that"}, {"answer": {"mentions": []}}])
+async def test_an_object_of_another_shape_is_no_empty_answer(other: dict[str, object]) -> None:
+    chunk = chunk_of("Ada knows Charles.")
+    found = candidates(chunk, "Ada", "Charles")
+    chat = ScriptedChat([told(other), told({"mentions": []}), told(other), told({"relations": []})])
+    model = extractor_of(chat)
+    assert (await model.mentions(MentionQuestion(chunk, CLASSES))).mentions == ()
+    assert (await model.relations(RelationQuestion(chunk, found, PROPERTIES))).relations == ()
+    assert len(chat.asked) == 4
+    with pytest.raises(MalformedError, match="required field"):
+        await extractor_of(ScriptedChat([told(other)] * 3)).mentions(MentionQuestion(chunk, CLASSES))
+
+
 @pytest.mark.parametrize(
     ("outcomes", "error", "words"),
     [
         ([RejectedError("wrong key")], RejectedError, "wrong key"),
         ([UnreachableError("nobody there")], UnreachableError, "nobody there"),
         ([RateLimitedError("later", 60.0)], RateLimitedError, "later"),
+        ([told({"sorry": "no"})] * 3, RejectedError, "test:one does not answer with the JSON .* choose a model"),
         ([said("Hello!")] * 3, RejectedError, "test:one does not answer with the JSON .* choose a model"),
     ],
 )

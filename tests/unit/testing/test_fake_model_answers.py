@@ -117,10 +117,10 @@ async def test_a_probe_is_answered(answerer: Answerer) -> None:
 @pytest.mark.parametrize(
     ("task", "fields", "answer"),
     [
-        ("mentions", {"classes": CLASSES, "text": " \n"}, MentionsAnswer()),
-        ("relations", {"properties": [], "entities": [], "text": ""}, RelationsAnswer()),
-        ("joint", {"classes": [], "properties": [], "text": ""}, JointAnswer()),
-        ("entities", {"classes": [], "attributes": [], "sentences": [], "mentions": []}, EntitiesAnswer()),
+        ("mentions", {"classes": CLASSES, "text": " \n"}, MentionsAnswer(())),
+        ("relations", {"properties": [], "entities": [], "text": ""}, RelationsAnswer(())),
+        ("joint", {"classes": [], "properties": [], "text": ""}, JointAnswer((), ())),
+        ("entities", {"classes": [], "attributes": [], "sentences": [], "mentions": []}, EntitiesAnswer(())),
     ],
 )
 async def test_about_nothing_there_is_nothing_to_say(

@@ -151,32 +151,32 @@ class AnsweredRelation(msgspec.Struct, frozen=True):
 class MentionsAnswer(msgspec.Struct, frozen=True):
     """What the text names."""
 
-    mentions: tuple[AnsweredMention, ...] = ()
+    mentions: tuple[AnsweredMention, ...]
 
 
 class EntitiesAnswer(msgspec.Struct, frozen=True):
     """What the mentions are."""
 
-    entities: tuple[AnsweredEntity, ...] = ()
+    entities: tuple[AnsweredEntity, ...]
 
 
 class RelationsAnswer(msgspec.Struct, frozen=True):
     """What the text says about the entities."""
 
-    relations: tuple[AnsweredRelation, ...] = ()
+    relations: tuple[AnsweredRelation, ...]
 
 
 class JointAnswer(msgspec.Struct, frozen=True):
     """What the text says, all at once."""
 
-    entities: tuple[JointEntity, ...] = ()
-    relations: tuple[AnsweredRelation, ...] = ()
+    entities: tuple[JointEntity, ...]
+    relations: tuple[AnsweredRelation, ...]
 
 
 class ProbeAnswer(msgspec.Struct, frozen=True):
     """Yes."""
 
-    ok: bool = True
+    ok: bool
 
 
 Answer = MentionsAnswer | EntitiesAnswer | RelationsAnswer | JointAnswer | ProbeAnswer

@@ -63,19 +63,19 @@ class Answerer:
             case JointPrompt():
                 return await self._joint(prompt)
             case _:
-                return ProbeAnswer()
+                return ProbeAnswer(ok=True)
 
     async def _mentions(self, prompt: MentionsPrompt) -> MentionsAnswer:
         terms, chunk = self._vocabulary.of(Offer.of(prompt)), chunk_of(prompt.text)
         if chunk is None:
-            return MentionsAnswer()
+            return MentionsAnswer(())
         answer = await terms.rules.mentions(MentionQuestion(chunk, terms.classes(prompt.classes)))
         return MentionsAnswer(tuple(AnsweredMention(one.text, one.hint, one.confidence) for one in answer.mentions))
 
     async def _entities(self, prompt: EntitiesPrompt) -> EntitiesAnswer:
         terms, scene = self._vocabulary.of(Offer.of(prompt)), scene_of(prompt)
         if scene is None:
-            return EntitiesAnswer()
+            return EntitiesAnswer(())
         classes, properties = terms.classes(prompt.classes), terms.properties(prompt.attributes)
         answer = await terms.rules.entities(
             EntityQuestion(scene.chunk, scene.mentions, scene.sentences, classes, properties)
@@ -85,7 +85,7 @@ class Answerer:
     async def _relations(self, prompt: RelationsPrompt) -> RelationsAnswer:
         terms, chunk = self._vocabulary.of(Offer.of(prompt)), chunk_of(prompt.text)
         if chunk is None:
-            return RelationsAnswer()
+            return RelationsAnswer(())
         own = {(one.text, frozenset(one.types)): one for one in await terms.candidates(chunk)}
         candidates = [_candidate(terms, chunk, given, own) for given in prompt.entities]
         answer = await terms.rules.relations(RelationQuestion(chunk, candidates, terms.properties(prompt.properties)))
@@ -94,7 +94,7 @@ class Answerer:
     async def _joint(self, prompt: JointPrompt) -> JointAnswer:
         terms, chunk = self._vocabulary.of(Offer.of(prompt)), chunk_of(prompt.text)
         if chunk is None:
-            return JointAnswer()
+            return JointAnswer((), ())
         found = await terms.typed(chunk, terms.classes(prompt.classes))
         candidates = candidates_of(found)
         answer = await terms.rules.relations(RelationQuestion(chunk, candidates, terms.properties(prompt.properties)))
