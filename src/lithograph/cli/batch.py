@@ -137,7 +137,7 @@ def _queue(session: "BatchSession", storage: "Storage", whole: "BatchPlan", mode
     list.
     """
     if storage.path is not None:
-        raise UsageError(f"{storage.name} is a file, which has no workers: leave --queue out, or name a server")
+        raise UsageError(f"{storage.name} is a file, which has no queue: leave --queue out, or name a server")
     import anyio
 
     from lithograph.cli.batch_progress import watching_batch

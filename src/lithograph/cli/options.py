@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from lithograph.storage.open import Storage
     from lithograph.workflow.models import Models
 
-Db = Annotated[str, typer.Option("--db", metavar="URL", help="The database: sqlite:///FILE.")]
+Db = Annotated[
+    str, typer.Option("--db", metavar="URL", help="The database: sqlite:///FILE or postgresql://USER@HOST/NAME.")
+]
 Organization = Annotated[
     str, typer.Option("--organization", metavar="ID", help="The organisation that documents and graph belong to.")
 ]

@@ -100,11 +100,13 @@ class Session:
         going_on = self._continuation()
         if stopped.waiting_for == BUDGET:
             more = ("--max-cost", "USD") if "US dollars, does not allow" in reason else ("--max-tokens", "N")
-            own, whole = self.place.command("resume", stopped.id, *more), self.place.command("budget", *more)
-            going_on = (
-                f"nothing is lost; {own} goes on with another budget, and {whole} gives its organisation one, in the "
-                "place of both limits that it had"
-            )
+            if "the budget of organisation " in reason:
+                whole, own = self.place.command("budget", *more), self.place.command("resume", stopped.id)
+                going_on = f"{whole} gives it another one, in the place of both limits, and {own} goes on"
+            else:
+                own = self.place.command("resume", stopped.id, *more)
+                going_on = f"{own} goes on with another budget, in the place of both limits that it had"
+            going_on = f"nothing is lost; {going_on}"
         said = f"execution {stopped.id} is {stopped.status} ({reason}): {going_on}"
         raise StoppedError(one_line(said))
 

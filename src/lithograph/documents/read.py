@@ -59,7 +59,7 @@ def document_from_bytes(
 def _bytes_at(path: Path, limits: Limits) -> bytes:
     try:
         if path.is_dir():
-            raise DocumentError(f"{path} is a folder; give a file, or name the files in it")
+            raise DocumentError(f"{path} is a folder; name the files in it, or have `litho batch start` take them all")
         if path.exists() and not path.is_file():
             raise DocumentError(f"{path} is not a regular file; copy what it gives into a file and try again")
         with path.open("rb") as file:

@@ -70,7 +70,8 @@ class Control:
                 return Answer(found, done=True)
             if not (found.status.terminal or goes_on) and (alone or unowned(found, now)):
                 raise StateError(
-                    f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause"
+                    f"execution {found.id} is {found.status} and nobody runs it: there is nothing to pause, and "
+                    f"`litho resume {found.id}` goes on with it"
                 )
             signals.send_within(connection, found, signals.PAUSE, now)
             return Answer(found, done=False)

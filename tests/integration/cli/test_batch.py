@@ -188,7 +188,7 @@ def test_another_process_cancels_all_of_it(endless: Litho, here: Here) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((*START, "--queue"), "is a file, which has no workers"),
+        ((*START, "--queue"), "is a file, which has no queue"),
         (("batch", "start", "none", "--ontology", "ontology.ttl"), "none does not exist"),
         (("batch", "start", "empty", "--ontology", "ontology.ttl"), "there is no file in empty"),
         ((*START, "--on-failure", "explode"), "--on-failure"),

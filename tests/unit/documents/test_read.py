@@ -81,7 +81,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match="is a folder; give a file"):
+    with pytest.raises(DocumentError, match="is a folder; name the files"):
         read_document(tmp_path)
 
 

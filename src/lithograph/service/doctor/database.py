@@ -33,9 +33,8 @@ def queue(storage: Storage, working: str | None) -> Iterator[Check]:
     overdue = sum(one.overdue for one in found)
     said = ", ".join(f"{count:,} {standing}" for standing, count in counts.items())
     if overdue:
-        yield warning(
-            "queue", f"{said}; {overdue:,} have a lease that has run out", "see that a worker runs that can take them"
-        )
+        lost = f"{said}; {overdue:,} have a lease that has run out"
+        yield warning("queue", lost, "`litho resume ID` goes on with one" if storage.path else "see that a worker runs")
     elif counts[Standing.WAITING] and working is None:
         yield warning(
             "queue",
