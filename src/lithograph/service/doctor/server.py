@@ -42,6 +42,10 @@ _WORKERS = text(
 ).bindparams(silent=3 * SILENT)
 
 
+_KINDS: Final = 2
+"""How many kinds of jobs a process takes, for each of which the queue counts a worker."""
+
+
 def server_checks(url: str) -> Iterator[Check]:
     """Yield the checks of the database at `url`."""
     with connect(url, create=False) as storage:
@@ -67,8 +71,8 @@ def server_checks(url: str) -> Iterator[Check]:
             return
         yield _apart(storage)
         with storage.inspect() as connection:
-            alive = int(connection.execute(_WORKERS).scalar_one())
-        yield from queue(storage, f"{alive:,} take jobs" if alive else None)
+            alive = -(-int(connection.execute(_WORKERS).scalar_one()) // _KINDS)
+        yield from queue(storage, f"processes that take jobs: {alive:,}" if alive else None)
 
 
 def _clock(ahead: float) -> Check:
