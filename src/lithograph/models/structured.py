@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from lithograph.domain.usage import NOTHING, Usage
-from lithograph.errors import AnswerError, MalformedError, TruncatedError
+from lithograph.errors import AnswerError, MalformedError, RejectedError, TruncatedError
 from lithograph.models.caller import Asks
 from lithograph.models.chat import ChatRequest, Role, Turn
 from lithograph.models.json_answers import Json, json_of
@@ -46,11 +46,18 @@ async def ask_structured(asks: Asks, request: ChatRequest, check: Callable[[Json
     """Return a valid answer to `request`.
 
     `check` makes a value of the answer's JSON, or raises `MalformedError`. Raises the last answer's `AnswerError` when
-    none of three was valid, `CutShortError` when two reached their limit of tokens, and what `Asks.ask` raises.
+    none of three was valid, `CutShortError` when two reached their limit of tokens, or one did and more is refused, and
+    what `Asks.ask` raises.
     """
     usage, turns, full = NOTHING, request.turns, False
     for repair in range(REPAIRS + 1):
-        reply = await asks.ask(request)
+        try:
+            reply = await asks.ask(request)
+        except RejectedError as error:
+            if not full:
+                raise
+            # A model has a limit of its own. Whatever else it may be is said about the next, smaller request.
+            raise CutShortError(f"the answer was cut short, and more room is refused: {error}", usage) from error
         usage += reply.usage
         try:
             return Structured(check(json_of(reply.answer)), usage)

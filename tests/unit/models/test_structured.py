@@ -9,11 +9,12 @@ from lithograph.errors import (
     ExhaustedError,
     MalformedError,
     RefusalError,
+    RejectedError,
     TruncatedError,
     UnavailableError,
 )
 from lithograph.models.chat import ChatRequest, Role, Turn
-from lithograph.models.structured import Structured, ask_structured, of_type
+from lithograph.models.structured import CutShortError, Structured, ask_structured, of_type
 from lithograph.models.wire import Finish, WireAnswer
 
 
@@ -99,6 +100,15 @@ async def test_what_reached_its_limit_is_asked_again_once_with_twice_the_room() 
         await ask(chat)
     assert rooms(chat) == [100, 200]
     assert chat.asked[1].turns == (DATA,)
+
+
+async def test_where_twice_the_room_is_refused_the_answer_is_cut_short() -> None:
+    chat = ScriptedChat([CUT, RejectedError("`max_tokens` must be at most 150")])
+    with pytest.raises(CutShortError, match=r"more room is refused: .*at most 150") as caught:
+        await ask(chat)
+    assert (rooms(chat), caught.value.usage.calls) == ([100, 200], 1)
+    with pytest.raises(RejectedError, match="wrong key"):
+        await ask(ScriptedChat([PROSE, RejectedError("wrong key")]))
 
 
 async def test_what_stopped_before_its_limit_needs_no_more_room() -> None:
