@@ -209,8 +209,10 @@ async def test_few_requests_go_into_an_outage_and_events_tell_of_it(storage: Sto
         assert (await at.run(worker(storage))).execution.status is Status.COMPLETED
         faults = at.running.stats().faults
         assert await at.result() == await faultless()
-    # Those that open the circuit, those that were on their way by then, and one after the other that tries.
-    assert THRESHOLD <= faults["outage"] <= THRESHOLD + CONCURRENCY - 1 + seconds / reset_after
+    # Those that open the circuit, those that were on their way by then, and one after the other that tries; on a busy
+    # machine an answer to what was asked before comes late, and ends a row of faults.
+    row = THRESHOLD - 1
+    assert THRESHOLD <= faults["outage"] <= row + THRESHOLD + CONCURRENCY - 1 + seconds / reset_after
     told = events(storage, at.execution_id)
     assert all(gapless(told))
     names = {event.type for event in told}
