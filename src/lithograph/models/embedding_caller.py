@@ -16,7 +16,9 @@ _TASK = "embed"
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingCaller:
-    """Asks one embedder. `price` is None where it is not known: then what it costs counts as nothing."""
+    """Asks one embedder. `price` is None where it is not known: then nothing is asked where money is limited, and what
+    is asked elsewhere counts as costing nothing.
+    """
 
     embedder: Embedder
     policy: Policy
@@ -35,6 +37,9 @@ class EmbeddingCaller:
         """
         import numpy as np
 
+        if self.price is None:
+            for budget in self.scope.budgets:
+                budget.check_priced(self.embedder.name)
         rows, usage = [np.zeros((0, self.embedder.dimensions), np.float32)], NOTHING
         for first in range(0, len(texts), BATCH):
             batch = texts[first : first + BATCH]

@@ -1,5 +1,7 @@
 """Embeddings go through the same policy as answers do."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 from numpy.testing import assert_array_equal
@@ -46,6 +48,12 @@ async def test_a_budget_stops_before_it_is_crossed() -> None:
             await limited.embed(TEXTS * 4)
         assert 0 < budget.spent.tokens <= sum(map(len, TEXTS)) // 2
         await limited.embedder.aclose()
+
+
+async def test_where_money_is_limited_a_model_without_a_price_is_not_asked() -> None:
+    limited = caller("http://127.0.0.1:1/v1", Scope((Budget("this test", Limits(cost_usd=1.0)),)))
+    with anyio.fail_after(5), pytest.raises(BudgetError, match="no price is known for openai:fake"):
+        await replace(limited, price=None).embed(TEXTS)
 
 
 async def test_nothing_costs_nothing() -> None:
