@@ -76,7 +76,8 @@ class Budget:
             raise BudgetError(
                 f"the budget of {self._whose}, {limit}, does not allow another call: "
                 f"{self._spent.tokens:,} tokens and "
-                f"{self._spent.cost_usd:.4f} US dollars are spent, and the next one may take {most.tokens:,} tokens"
+                f"{self._spent.cost_usd:.4f} US dollars are spent, and the next one may take {most.tokens:,} and "
+                f"{most.cost_usd:.4f}"
             )
         return self.limits.exceeded_by(sum(self._reserved.values(), self._spent + most)) is None
 
