@@ -87,9 +87,6 @@ class ModelCaller:
 
     async def ask(self, request: ChatRequest) -> Reply:
         """Return the answer to a request; raises as `Policy.call` does."""
-        if self.price is None:
-            for budget in self.scope.budgets:
-                budget.check_priced(self.model.name)
 
         async def make() -> Reply:
             answer = await self.model.send(request, self.policy.provider.limiter.learn)
@@ -104,6 +101,7 @@ class ModelCaller:
             charged(self.price, most, request.max_tokens),
             lambda reply: reply.usage,
             self.timeouts.get(request.task, Timeouts()),
+            priced=self.price is not None,
         )
         return await self.policy.call(call, self.scope)
 

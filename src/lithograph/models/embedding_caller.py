@@ -37,9 +37,6 @@ class EmbeddingCaller:
         """
         import numpy as np
 
-        if self.price is None:
-            for budget in self.scope.budgets:
-                budget.check_priced(self.embedder.name)
         rows, usage = [np.zeros((0, self.embedder.dimensions), np.float32)], NOTHING
         for first in range(0, len(texts), BATCH):
             batch = texts[first : first + BATCH]
@@ -57,4 +54,5 @@ class EmbeddingCaller:
             charged(self.price, characters),
             lambda found: charged(self.price, found.input_tokens),
             self.timeouts,
+            priced=self.price is not None,
         )

@@ -78,7 +78,8 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
     """One call: `make` asks the provider once; `tokens` is what it may take of a minute's tokens, `most` what it may
-    cost at most, and `used` says what an answer did cost.
+    cost at most, and `used` says what an answer did cost. One that is not `priced` costs no money as far as anybody
+    knows, and is not made where money is limited.
     """
 
     task: str
@@ -87,6 +88,7 @@ class Call(Generic[Answer]):
     most: Usage
     used: Callable[[Answer], Usage]
     timeouts: Timeouts = Timeouts()  # a frozen value
+    priced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ class Policy:
         return max(scope.patience, _RATE_LIMIT_PATIENCE)
 
     async def _reserved(self, call: Call[Answer], scope: Scope, outage: "_Outage") -> Answer:
+        if not call.priced:
+            for budget in scope.budgets:
+                budget.check_priced(self.provider.name)
         with await _aside(scope, partial(reserve, scope.budgets, call.most), Reservations.close) as reservations:
             while True:
                 with await self._circuit(scope, outage) as circuit:

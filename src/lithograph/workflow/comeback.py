@@ -21,6 +21,7 @@ from lithograph.durable.signals import Signal
 from lithograph.durable.status import Status
 from lithograph.durable.writes import Owner
 from lithograph.errors import TransientError
+from lithograph.extraction.extractor import Extractor
 from lithograph.storage.open import Storage
 from lithograph.workflow.extraction_input import input_of
 from lithograph.workflow.extractors import ExtractorNamed, ModelChoice, RemoteExtractor, asked_again_after
@@ -45,20 +46,19 @@ class Comeback:
 
         Raises what keeps it from answering that no waiting changes.
         """
-        given = input_of(suspended)
-        async with self._asking[given.choice]:
-            if self.now() < self._not_before.get(given.choice, -math.inf):
+        choice = input_of(suspended).choice
+        async with self._asking[choice]:
+            if self.now() < self._not_before.get(choice, -math.inf):
                 return False
-            load = partial(ontology_of, self.storage, suspended.organization_id, given.ontology)
-            extractor = self.named(given.choice, await anyio.to_thread.run_sync(load))
+            extractor = await _extractor_of(self.storage, suspended, self.named)
             if not isinstance(extractor, RemoteExtractor):
                 return True
             try:
                 await extractor.probe()
             except TransientError:
-                self._not_before[given.choice] = self.now() + asked_again_after(extractor)
+                self._not_before[choice] = self.now() + asked_again_after(extractor)
                 return False
-            self._not_before.pop(given.choice, None)
+            self._not_before.pop(choice, None)
             return True
 
 
@@ -66,9 +66,7 @@ async def until_back(worker: Worker, execution: Execution, named: ExtractorNamed
     """Wait until the provider of an execution answers again, and return True; False when somebody has paused or ended
     the execution meanwhile. Raises what keeps the provider from answering that no waiting changes.
     """
-    given = input_of(execution)
-    load = partial(ontology_of, worker.storage, execution.organization_id, given.ontology)
-    extractor = named(given.choice, await anyio.to_thread.run_sync(load))
+    extractor = await _extractor_of(worker.storage, execution, named)
     back = False
     async with anyio.create_task_group() as tasks:
 
@@ -86,6 +84,12 @@ async def until_back(worker: Worker, execution: Execution, named: ExtractorNamed
                 await worker.clock.sleep(asked_again_after(extractor))
         tasks.cancel_scope.cancel()
     return back
+
+
+async def _extractor_of(storage: Storage, execution: Execution, named: ExtractorNamed) -> Extractor:
+    given = input_of(execution)
+    load = partial(ontology_of, storage, execution.organization_id, given.ontology)
+    return named(given.choice, await anyio.to_thread.run_sync(load))
 
 
 def _let_be(storage: Storage, suspended: Execution) -> bool:

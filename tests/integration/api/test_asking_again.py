@@ -1,10 +1,12 @@
-"""A client whose answers are lost on the way back: it asks again, and what was done already is no error."""
+"""What is asked again: a page after the other, a result that may have changed, what was lost on the way back."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx2
 import pytest
+from sqlalchemy import update
 from tests.api import Api, Tenant, served, tenant
 from tests.queued import until
 
@@ -18,6 +20,7 @@ from lithograph.durable.executions import Lease
 from lithograph.durable.status import Status
 from lithograph.errors import StateError
 from lithograph.storage.open import Storage
+from lithograph.storage.schema import workflow_execution
 from lithograph.testing.faults import FaultProxy
 
 
@@ -88,3 +91,41 @@ def test_what_is_not_as_it_was_asked_for_is_an_error_though_answers_were_lost(
         proxy.cut_after(None)
         with pytest.raises(StateError, match="is failed"):
             answer.result()
+
+
+@pytest.fixture
+def http(api: Api, mine: Tenant) -> Iterator[httpx2.Client]:
+    with api.client(mine.admin, Accept="application/json") as made:
+        yield made
+
+
+def test_events_are_walked_as_every_list_is(http: httpx2.Client, mine: Tenant) -> None:
+    path, found = f"/v1/executions/{mine.done.id}/events", list[int]()
+    query: dict[str, Any] = {"limit": 2, "after": 1}
+    for _ in range(mine.done.last_seq):
+        page = http.get(path, params=query).json()
+        assert len(page["items"]) <= 2
+        found += [event["seq"] for event in page["items"]]
+        if page["next"] is None:
+            break
+        query["cursor"] = page["next"]
+    assert found == list(range(2, mine.done.last_seq + 1))
+    assert len(found) > 4
+    assert http.get(path, params={"cursor": "soon"}).status_code == 422
+
+
+def test_the_tag_of_a_batchs_result_changes_when_that_of_a_document_does(
+    api: Api, http: httpx2.Client, mine: Tenant
+) -> None:
+    path = f"/v1/executions/{mine.batch.id}/result"
+    before = http.get(path)
+    tag = {"If-None-Match": before.headers["etag"]}
+    assert http.get(path, headers=tag).status_code == 304
+    c = workflow_execution.c
+    with api.storage.write(mine.organization_id) as connection:
+        child = c.parent_id == mine.batch.id
+        connection.execute(update(workflow_execution).where(child).values(status=Status.FAILED, error="nonsense"))
+    after = http.get(path, headers=tag)
+    assert after.status_code == 200
+    assert after.headers["etag"] != before.headers["etag"]
+    assert len(after.json()["missing"]) > len(before.json()["missing"])
